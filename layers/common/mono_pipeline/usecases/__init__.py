@@ -1,0 +1,1 @@
+"""What the system does for a caller, one module a use case."""

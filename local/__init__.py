@@ -1,0 +1,1 @@
+"""The embedded stack: PostgreSQL, AWS stand-ins, the Lambda runtime and the Mono sandbox on one machine."""
