@@ -6,6 +6,7 @@ PipelineError
 ├── AccountUnknown            404
 ├── AccountBlocked            the account cannot be read now: unlinked, or Mono refuses it
 ├── AlreadyRunning            a run holds the account's lease: 409, names the run
+├── ProviderPaused            nobody may call Mono just now: rate budget or block; come back later
 ├── LeaseLost                 another run took the account over: stop, write nothing more
 ├── ConfigurationError        an operator must set something: names it
 ├── DependencyUnavailable     ours is down: answer 503, let the queue deliver again
@@ -65,6 +66,15 @@ class AlreadyRunning(PipelineError):
     def __init__(self, run_id: str) -> None:
         super().__init__(f"run {run_id} holds this account")
         self.run_id = run_id
+
+
+class ProviderPaused(PipelineError):
+    """Nobody may call Mono for a while."""
+
+    def __init__(self, seconds: float, reason: str) -> None:
+        super().__init__(f"no call to Mono for {seconds:.0f} s: {reason}")
+        self.seconds = seconds
+        self.reason = reason
 
 
 class LeaseLost(PipelineError):

@@ -1,0 +1,108 @@
+"""Bank accounts in PostgreSQL: found by any Mono id they ever had, imported, blocked, picked when due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mono_pipeline.adapters.run_store import account_from
+from mono_pipeline.adapters.statements import statements
+from mono_pipeline.core.errors import AccountUnknown, LeaseLost
+from mono_pipeline.core.run import LinkStatus, RunKind
+
+if TYPE_CHECKING:
+    from mono_pipeline.adapters.postgres import Database, Row
+    from mono_pipeline.core.run import Account, LeasedRun
+    from mono_pipeline.core.wire import AccountSnapshot
+
+_SQL = statements("accounts")
+_RUNS = statements("runs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueAccount:
+    """An account whose time has come, and what to read of it."""
+
+    id: int
+    mono_account_id: str
+    first_mono_account_id: str
+    mono_customer_id: str | None
+    kind: RunKind
+
+
+class AccountStore:
+    """The rows of `bank_accounts`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, mono_account_id: str) -> Account:
+        """The account with this Mono id, present or former. Raises AccountUnknown."""
+        row = self._database.row(_SQL["find_account"], mono_account_id=mono_account_id)
+        if row is None:
+            raise AccountUnknown
+        return account_from(row)
+
+    def import_snapshot(self, snapshot: AccountSnapshot) -> bool:
+        """Add or refresh an account from what Mono says of it; True when it is new."""
+        row = self._database.row(
+            _SQL["import_account"],
+            mono_account_id=snapshot.account_id,
+            mono_customer_id=snapshot.customer_id,
+            reference=snapshot.reference,
+            bank_code=snapshot.bank_code,
+            account_number=snapshot.account_number,
+            currency=snapshot.currency,
+            data_status=snapshot.data_status,
+        )
+        return bool(row and row["imported"])
+
+    def page(self, *, after: str = "", limit: int = 100, only: str | None = None) -> list[Row]:
+        """Accounts in the order of their Mono ids, with the newest run of each."""
+        return self._database.rows(_SQL["list_accounts"], after=after, limit=limit, only=only)
+
+    def note_snapshot(self, run: LeasedRun, snapshot: AccountSnapshot, *, lease_seconds: int) -> None:
+        """Keep what Mono says of the account now. Raises LeaseLost."""
+        row = self._database.row(
+            _SQL["note_account_state"],
+            account_id=run.account.id,
+            fence=run.fence,
+            data_status=snapshot.data_status,
+            balance_minor=snapshot.balance_minor,
+            mono_customer_id=snapshot.customer_id,
+            reference=snapshot.reference,
+            bank_code=snapshot.bank_code,
+            account_number=snapshot.account_number,
+            lease_seconds=lease_seconds,
+        )
+        if row is None:
+            raise LeaseLost
+
+    def block(self, account_id: int, *, status: LinkStatus, retry_seconds: float) -> None:
+        """Stop reading the account until a new link, or for `retry_seconds`."""
+        self._database.rows(
+            _SQL["block_account"], account_id=account_id, link_status=status, retry_seconds=retry_seconds
+        )
+
+    def take_due(self, *, limit: int, interval_seconds: float, deep_read_days: int) -> list[DueAccount]:
+        """Accounts that are due now, each moved to its next time so that no other tick takes it."""
+        rows = self._database.rows(
+            _SQL["due_accounts"], limit=limit, interval_seconds=interval_seconds, deep_read_days=deep_read_days
+        )
+        return [_due(row) for row in rows]
+
+    def take_unserved(self, *, limit: int, quiet_seconds: float) -> list[DueAccount]:
+        """Accounts with an open run that nobody works on and nobody has woken for `quiet_seconds`."""
+        return [
+            _due(row) for row in self._database.rows(_RUNS["unserved_runs"], limit=limit, quiet_seconds=quiet_seconds)
+        ]
+
+
+def _due(row: Row) -> DueAccount:
+    return DueAccount(
+        id=row["id"],
+        mono_account_id=row["mono_account_id"],
+        first_mono_account_id=row["first_mono_account_id"],
+        mono_customer_id=row["mono_customer_id"],
+        kind=RunKind(row["kind"]),
+    )

@@ -1,0 +1,176 @@
+"""A small typed face over pg8000, which is untyped; nothing else imports it.
+
+One `Database` is one connection, made when first needed and kept while the Lambda environment is warm. A connection that
+failed in any way is dropped, never reused: after a read timeout pg8000's socket is poisoned for good.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pg8000 import native
+from pg8000.exceptions import DatabaseError as ServerError
+from pg8000.exceptions import InterfaceError
+
+from mono_pipeline.core.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterator
+
+type Row = dict[str, Any]
+
+# SQLSTATE classes that say "not now": connection, resources, operator intervention, and cannot_connect_now with its kin.
+_PASSING_CLASSES = ("08", "53", "57", "25")
+_PASSING_STATES = {"40001", "40P01", "55P03"}
+
+
+class StatementRefused(Exception):  # noqa: N818 - named for what is so
+    """PostgreSQL refused a statement: a constraint, a right, a type. A defect of ours, not an outage."""
+
+    def __init__(self, sqlstate: str, message: str, constraint: str | None) -> None:
+        """`constraint` is the violated one's name, where there is one."""
+        super().__init__(f"{sqlstate}: {message}")
+        self.sqlstate = sqlstate
+        self.constraint = constraint
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseAddress:
+    """Where PostgreSQL is and how to get in. `ssl_context` None means plain text: only for a local server."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: Callable[[], str] | None = field(default=None, repr=False)  # called at each connect: an IAM token ages
+    ssl_context: ssl.SSLContext | None = None
+    timeout_seconds: float = 30.0
+
+
+class _Prepared(NamedTuple):
+    text: str
+    values: Callable[[dict[str, Any]], tuple[Any, ...]]
+
+
+class Database:
+    """One connection to PostgreSQL. Not for use by two threads at once."""
+
+    def __init__(self, address: DatabaseAddress) -> None:
+        self._address = address
+        self._connection: Any = None
+        self._in_transaction = False
+
+    def rows(self, statement: str, **parameters: Any) -> list[Row]:
+        """Run `statement` (`:name` placeholders) and return its rows. Raises DatabaseUnavailable or StatementRefused."""
+        if self._connection is None or self._in_transaction:
+            return self._execute(statement, parameters)
+        try:
+            return self._execute(statement, parameters)
+        except _ConnectionWasStale:
+            # A frozen environment thaws with a connection the server closed long ago; nothing was run on it.
+            return self._execute(statement, parameters)
+
+    def row(self, statement: str, **parameters: Any) -> Row | None:
+        """The first row of `statement`, or None."""
+        found = self.rows(statement, **parameters)
+        return found[0] if found else None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside commits together or not at all. No HTTP call may be made inside."""
+        self.rows("BEGIN")
+        self._in_transaction = True
+        try:
+            yield
+        except BaseException:
+            self._in_transaction = False
+            self._roll_back()
+            raise
+        self._in_transaction = False
+        self._execute("COMMIT", {})
+
+    def close(self) -> None:
+        """Drop the connection; the next statement makes a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except (InterfaceError, OSError):
+                return  # already gone, which is what was asked
+
+    def _roll_back(self) -> None:
+        if self._connection is None:
+            return
+        try:
+            self._execute("ROLLBACK", {})
+        except DatabaseUnavailable:
+            self.close()  # the server rolls back what a lost connection left open
+
+    def _execute(self, statement: str, parameters: dict[str, Any]) -> list[Row]:
+        prepared = _prepare(statement)
+        fresh = self._connection is None
+        connection = self._connect() if fresh else self._connection
+        try:
+            context = connection.execute_unnamed(prepared.text, vals=prepared.values(parameters))
+        except (InterfaceError, OSError) as error:
+            self.close()
+            if not fresh and not self._in_transaction and _closed_before_use(error):
+                raise _ConnectionWasStale from error
+            raise DatabaseUnavailable(f"PostgreSQL cut the connection: {type(error).__name__}") from error
+        except ServerError as error:
+            raise self._translated(error) from error
+        names = [column["name"] for column in context.columns or ()]
+        return [dict(zip(names, values, strict=True)) for values in context.rows or ()]
+
+    def _connect(self) -> Any:
+        where = self._address
+        try:
+            self._connection = native.Connection(
+                where.user,
+                host=where.host,
+                port=where.port,
+                database=where.database,
+                password=where.password() if where.password else None,
+                # pg8000's default verifies nothing and falls back to plain text, so it is told either way
+                ssl_context=where.ssl_context or False,
+                timeout=where.timeout_seconds,
+                application_name="mono-pipeline",
+            )
+        except (InterfaceError, ServerError, OSError) as error:
+            problem = f"cannot connect to PostgreSQL at {where.host}:{where.port} as {where.user}: {_reason(error)}"
+            raise DatabaseUnavailable(problem) from error
+        return self._connection
+
+    def _translated(self, error: ServerError) -> Exception:
+        details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+        state, message = str(details.get("C", "?????")), str(details.get("M", error))
+        if state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES:
+            if state[:2] in {"08", "57", "25"}:
+                self.close()
+            return DatabaseUnavailable(f"PostgreSQL: {state} {message}")
+        return StatementRefused(state, message, details.get("n"))
+
+
+class _ConnectionWasStale(DatabaseUnavailable):
+    """A kept connection was found closed by its first use."""
+
+
+def _closed_before_use(error: Exception) -> bool:
+    """Whether the server had gone before this statement could reach it; a timeout may have reached it."""
+    return not isinstance(error, TimeoutError)
+
+
+def _reason(error: Exception) -> str:
+    details = error.args[0] if error.args else ""
+    return str(details.get("M", "refused")) if isinstance(details, dict) else type(error).__name__
+
+
+@cache
+def _prepare(statement: str) -> _Prepared:
+    """`:name` placeholders as pg8000 wants them. Cached: pg8000 reads a statement one character at a time in Python."""
+    text, values = native.to_statement(statement)
+    return _Prepared(text, values)

@@ -1,0 +1,204 @@
+"""Runs and leases in PostgreSQL: who may write an account's rows, and how each run stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from mono_pipeline.adapters.statements import statements
+from mono_pipeline.core.booking import DateWindow
+from mono_pipeline.core.errors import AccountUnknown, AlreadyRunning, LeaseLost
+from mono_pipeline.core.run import Account, LeasedRun, LinkStatus, RunKind, RunStatus
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from mono_pipeline.adapters.postgres import Database, Row
+    from mono_pipeline.core.verdict import Verdict
+
+_SQL = statements("runs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """A run that was asked for. A second request for the same, before it starts, is the same run."""
+
+    run_id: UUID
+    kind: RunKind
+
+
+class RunStore:
+    """Requests, leases and ends of runs. All times are the database's."""
+
+    def __init__(self, database: Database, *, lease_seconds: int) -> None:
+        self._database = database
+        self._lease_seconds = lease_seconds
+
+    def request(
+        self, account_id: int, *, kind: RunKind, asked: DateWindow | None, requested_by: str, correlation_id: str
+    ) -> RunRequest:
+        """Ask for a run, without starting it."""
+        row = self._database.row(
+            _SQL["request_run"],
+            run_id=uuid4(),
+            account_id=account_id,
+            kind=kind,
+            requested_by=requested_by,
+            correlation_id=correlation_id,
+            window_start=asked.start if asked else None,
+            window_end=asked.end if asked else None,
+        )
+        requested = _expected(row)
+        return RunRequest(run_id=requested["run_id"], kind=RunKind(requested["kind"]))
+
+    def claim(self, account_id: int, *, flag_reason: str, hop: int = 0) -> LeasedRun | None:
+        """Take the account's lease for its next open run; None when nothing is asked for.
+
+        An interrupted run is taken up before one that has not started. Raises AlreadyRunning while another run holds the
+        lease, AccountUnknown when the account is gone.
+        """
+        with self._database.transaction():
+            locked = self._database.row(_SQL["lock_account"], account_id=account_id)
+            if locked is None:
+                raise AccountUnknown
+            if locked["held_by"] is not None:
+                raise AlreadyRunning(str(locked["held_by"]))
+            waiting = self._database.row(_SQL["next_open_run"], account_id=account_id)
+            if waiting is None:
+                return None
+            run_id = waiting["run_id"]
+            lease = self._database.row(
+                _SQL["take_lease"], account_id=account_id, run_id=run_id, lease_seconds=self._lease_seconds
+            )
+            started = self._database.row(
+                _SQL["start_run"], run_id=run_id, flag_reason=flag_reason, hop=hop, watermark=locked["watermark"]
+            )
+        return _leased(locked, _expected(lease), _expected(started))
+
+    def served_since(self, account_id: int, sent_at: float) -> bool:
+        """Whether a run of the account started at or after `sent_at` (Unix seconds)."""
+        row = self._database.row(_SQL["served_since"], account_id=account_id, sent_at=sent_at)
+        return bool(_expected(row)["served"])
+
+    def hold(self, run: LeasedRun) -> None:
+        """Lock the account and renew the lease; the first statement of every commit. Raises LeaseLost."""
+        held = self._database.row(
+            _SQL["hold_lease"], account_id=run.account.id, fence=run.fence, lease_seconds=self._lease_seconds
+        )
+        if held is None:
+            raise LeaseLost
+
+    def begin_next_pass(self, run: LeasedRun) -> int:
+        """Forget the pass that drifted and return the next one's number."""
+        with self._database.transaction():
+            self.hold(run)
+            return int(_expected(self._database.row(_SQL["begin_next_pass"], run_id=run.run_id))["pass"])
+
+    def release(self, run: LeasedRun, *, next_attempt_seconds: float | None = None) -> None:
+        """Let the account go with the run still open, to be continued; a lost lease has nothing to let go."""
+        self._database.rows(
+            _SQL["release_lease"],
+            account_id=run.account.id,
+            fence=run.fence,
+            next_attempt_seconds=next_attempt_seconds,
+        )
+
+    def finish_complete(
+        self,
+        run: LeasedRun,
+        verdict: Verdict,
+        *,
+        newest_day: date | None,
+        totals_ignore_window: bool,
+        interval_seconds: float,
+    ) -> None:
+        """End a run whose last pass was complete: verdict, watermark and lease in the caller's transaction."""
+        self._finish(run, RunStatus.COMPLETED, verdict=verdict)
+        row = self._database.row(
+            _SQL["account_succeeded"],
+            account_id=run.account.id,
+            fence=run.fence,
+            # days that somebody asked for say nothing of the days before them
+            newest_day=None if run.kind is RunKind.WINDOW else newest_day,
+            full_read=run.kind is RunKind.FULL,
+            totals_ignore_window=totals_ignore_window,
+            interval_seconds=interval_seconds,
+        )
+        if row is None:
+            raise LeaseLost
+
+    def finish_without_success(
+        self,
+        run: LeasedRun,
+        status: RunStatus,
+        *,
+        next_attempt_seconds: float,
+        verdict: Verdict | None = None,
+        error_code: str | None = None,
+    ) -> int:
+        """End a run that proves nothing; the watermark stays. Returns the account's failures in a row."""
+        with self._database.transaction():
+            self.hold(run)
+            self._finish(run, status, verdict=verdict, error_code=error_code)
+            row = self._database.row(
+                _SQL["account_did_not_succeed"],
+                account_id=run.account.id,
+                fence=run.fence,
+                failed=status is RunStatus.FAILED,
+                next_attempt_seconds=next_attempt_seconds,
+            )
+            return int(_expected(row)["failure_streak"])
+
+    def show(self, run_id: UUID) -> Row | None:
+        """The run as its public description reads it, or None."""
+        return self._database.row(_SQL["show_run"], run_id=run_id)
+
+    def _finish(
+        self, run: LeasedRun, status: RunStatus, *, verdict: Verdict | None = None, error_code: str | None = None
+    ) -> None:
+        self._database.rows(
+            _SQL["finish_run"],
+            run_id=run.run_id,
+            status=status,
+            verdict=verdict.kind if verdict else None,
+            verdict_reason=verdict.reason if verdict else None,
+            first_bad_day=verdict.first_bad_day if verdict else None,
+            error_code=error_code,
+            mono_total=None,
+        )
+
+
+def _expected(row: Row | None) -> Row:
+    if row is None:  # the statement returns a row by construction
+        raise LookupError("a statement that always returns a row returned none")
+    return row
+
+
+def _leased(account: Row, lease: Row, run: Row) -> LeasedRun:
+    return LeasedRun(
+        run_id=run["run_id"],
+        account=account_from(account),
+        fence=lease["fence"],
+        kind=RunKind(run["kind"]),
+        asked=DateWindow(start=run["window_start"], end=run["window_end"]) if run["window_start"] else None,
+        pass_number=run["pass"],
+        pages_done=run["pages_done"],
+        today=account["today"],
+        correlation_id=run["correlation_id"],
+        requested_by=run["requested_by"],
+    )
+
+
+def account_from(row: Row) -> Account:
+    """An account as a row of `find_account` or `lock_account` has it."""
+    return Account(
+        id=row["id"],
+        mono_account_id=row["mono_account_id"],
+        first_mono_account_id=row["first_mono_account_id"],
+        currency=row["currency"],
+        link_status=LinkStatus(row["link_status"]),
+        watermark=row["watermark"],
+        last_full_read_at=row["last_full_read_at"],
+        totals_ignore_window=row["totals_ignore_window"],
+    )

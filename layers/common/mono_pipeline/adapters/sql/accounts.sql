@@ -1,0 +1,67 @@
+-- name: import_account
+-- Adds an account, or refreshes what Mono says of a known one; never touches what a run has found out.
+INSERT INTO bank_accounts AS a
+  (mono_account_id, first_mono_account_id, mono_customer_id, reference, bank_code, account_number, currency, data_status)
+VALUES (:mono_account_id, :mono_account_id, :mono_customer_id, :reference, :bank_code, :account_number, :currency, :data_status)
+ON CONFLICT (mono_account_id) DO UPDATE
+   SET mono_customer_id = coalesce(excluded.mono_customer_id, a.mono_customer_id),
+       reference        = coalesce(excluded.reference, a.reference),
+       bank_code        = coalesce(excluded.bank_code, a.bank_code),
+       account_number   = coalesce(excluded.account_number, a.account_number),
+       data_status      = coalesce(excluded.data_status, a.data_status)
+RETURNING a.id, xmax = 0 AS imported;
+
+-- name: find_account
+-- By its present Mono id, or by one it had before a re-link.
+SELECT a.id, a.mono_account_id, a.first_mono_account_id, a.currency, a.link_status, a.data_status, a.watermark,
+       a.last_full_read_at, a.last_success_at, a.next_attempt_at, a.totals_ignore_window, a.failure_streak
+FROM bank_accounts a
+WHERE a.mono_account_id = :mono_account_id
+   OR a.id = (SELECT account_id FROM account_aliases WHERE mono_account_id = :mono_account_id);
+
+-- name: list_accounts
+-- A page of accounts after an id, with the newest run of each.
+SELECT a.mono_account_id, a.mono_customer_id, a.reference, a.bank_code, a.currency, a.balance_minor, a.link_status,
+       a.data_status, a.watermark, a.last_success_at, a.last_full_read_at, a.fresh_as_of, a.next_attempt_at,
+       a.failure_streak, r.run_id, r.status, r.verdict, r.verdict_reason, r.error_code,
+       (SELECT count(*) FROM bank_transactions t WHERE t.account_id = a.id AND t.disappeared_at IS NULL) AS transactions
+FROM bank_accounts a
+LEFT JOIN LATERAL (
+  SELECT * FROM sync_runs r WHERE r.account_id = a.id ORDER BY r.requested_at DESC LIMIT 1
+) r ON true
+WHERE a.mono_account_id > :after
+  AND (:only::text IS NULL OR a.mono_account_id = :only)
+ORDER BY a.mono_account_id
+LIMIT :limit;
+
+-- name: note_account_state
+-- What the account's own page at Mono says, noted at the start of a run.
+UPDATE bank_accounts
+   SET data_status = :data_status, balance_minor = coalesce(:balance_minor, balance_minor),
+       mono_customer_id = coalesce(:mono_customer_id, mono_customer_id), reference = coalesce(:reference, reference),
+       bank_code = coalesce(:bank_code, bank_code), account_number = coalesce(:account_number, account_number),
+       lease_until = pipeline_now() + make_interval(secs => :lease_seconds)
+ WHERE id = :account_id AND fence = :fence
+RETURNING id;
+
+-- name: block_account
+UPDATE bank_accounts
+   SET link_status = :link_status, next_attempt_at = pipeline_now() + make_interval(secs => :retry_seconds)
+ WHERE id = :account_id
+RETURNING id;
+
+-- name: due_accounts
+-- Accounts whose time has come, locked so that two ticks never pick the same; each gets its next time at once, so that a
+-- tick that dies after this has asked too early at the most, never not at all (its requested runs stay in sync_runs).
+WITH due AS (
+  SELECT id FROM bank_accounts
+  WHERE next_attempt_at <= pipeline_now() AND link_status <> 'unlinked'
+  ORDER BY next_attempt_at LIMIT :limit FOR UPDATE SKIP LOCKED
+)
+UPDATE bank_accounts a
+   SET next_attempt_at = pipeline_now() + make_interval(secs => :interval_seconds * (0.9 + 0.2 * random()))
+  FROM due WHERE a.id = due.id
+RETURNING a.id, a.mono_account_id, a.mono_customer_id, a.first_mono_account_id,
+  CASE WHEN a.last_full_read_at IS NULL
+         OR a.last_full_read_at < pipeline_now() - make_interval(days => :deep_read_days) THEN 'full'
+       ELSE 'incremental' END AS kind;

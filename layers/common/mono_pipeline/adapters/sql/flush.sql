@@ -1,0 +1,142 @@
+-- name: flush_rows
+-- Lands rows of a few pages: new ones are inserted, changed ones supersede a version, unchanged ones are not written at all.
+-- Rows are sorted by id, and of one id the row read last counts. The same statement writes the flush's share of the pass's
+-- per-day digest, so that rows and digest are of one commit. Returns how many rows were inserted and updated.
+WITH incoming AS MATERIALIZED (
+  SELECT DISTINCT ON (r.id)
+         r.id, r.amount, r.type, coalesce(r.currency, :currency) AS currency, r.narration, r.category, r.balance,
+         r.date::timestamptz AS occurred_at, lagos_date(r.date::timestamptz) AS booking_date, r.date AS occurred_text,
+         r.extra
+  FROM ROWS FROM (json_to_recordset(:rows::json) AS (
+         id text, amount bigint, type text, currency text, narration text, category text, balance bigint, date text,
+         extra jsonb)) WITH ORDINALITY
+       AS r (id, amount, type, currency, narration, category, balance, date, extra, position)
+  ORDER BY r.id, r.position DESC
+),
+compared AS MATERIALIZED (
+  SELECT i.*, t.id AS stored_id,
+         t.disappeared_at IS NOT NULL
+         OR (t.amount_minor, t.direction, t.currency, t.narration, t.category, t.balance_after_minor, t.occurred_at, t.extra)
+            IS DISTINCT FROM
+            (i.amount, i.type, i.currency, i.narration, i.category, i.balance, i.occurred_at, i.extra) AS changed
+  FROM incoming i
+  LEFT JOIN bank_transactions t ON t.account_id = :account_id AND t.mono_transaction_id = i.id
+),
+superseded AS (
+  INSERT INTO bank_transaction_versions
+    (account_id, mono_transaction_id, version, amount_minor, direction, currency, narration, category, balance_after_minor,
+     occurred_at, booking_date, occurred_text, extra, disappeared_at, changed_at, run_id, superseded_at, superseded_by)
+  SELECT t.account_id, t.mono_transaction_id, t.version, t.amount_minor, t.direction, t.currency, t.narration, t.category,
+         t.balance_after_minor, t.occurred_at, t.booking_date, t.occurred_text, t.extra, t.disappeared_at, t.changed_at,
+         t.run_id, :changed_at::timestamptz, :run_id::uuid
+  FROM compared c JOIN bank_transactions t ON t.id = c.stored_id
+  WHERE c.changed
+),
+inserted AS (
+  INSERT INTO bank_transactions
+    (account_id, mono_transaction_id, amount_minor, direction, currency, narration, category, balance_after_minor,
+     occurred_at, booking_date, occurred_text, extra, changed_at, run_id)
+  SELECT :account_id, c.id, c.amount, c.type, c.currency, c.narration, c.category, c.balance,
+         c.occurred_at, c.booking_date, c.occurred_text, c.extra, :changed_at::timestamptz, :run_id::uuid
+  FROM compared c WHERE c.stored_id IS NULL ORDER BY c.id
+  RETURNING 1
+),
+updated AS (
+  UPDATE bank_transactions t
+     SET amount_minor = c.amount, direction = c.type, currency = c.currency, narration = c.narration,
+         category = c.category, balance_after_minor = c.balance, occurred_at = c.occurred_at,
+         booking_date = c.booking_date, occurred_text = c.occurred_text, extra = c.extra, disappeared_at = NULL,
+         version = t.version + 1, changed_at = :changed_at::timestamptz, run_id = :run_id::uuid
+    FROM compared c WHERE t.id = c.stored_id AND c.changed
+  RETURNING 1
+),
+days AS (
+  SELECT booking_date, count(*) AS rows,
+         coalesce(sum(amount) FILTER (WHERE type = 'credit'), 0) AS credits,
+         coalesce(sum(amount) FILTER (WHERE type = 'debit'), 0)  AS debits,
+         sum(hashtextextended(id, 0)) AS id_sum
+  FROM incoming GROUP BY booking_date
+),
+digest AS (
+  INSERT INTO sync_flushes
+    (run_id, pass, first_page, last_page, rows_read, lowest_total, highest_total, ids, rejected_ids, days, counts, credits, debits, id_sums)
+  SELECT :run_id::uuid, :pass_number, :first_page, :last_page, :rows_read, :lowest_total, :highest_total,
+         coalesce((SELECT array_agg(hashtextextended(id, 0)) FROM incoming), '{}'),
+         (SELECT coalesce(array_agg(hashtextextended(key, 0)), '{}') FROM json_array_elements_text(:rejected::json) AS key),
+         coalesce(array_agg(booking_date), '{}'), coalesce(array_agg(rows), '{}'), coalesce(array_agg(credits), '{}'),
+         coalesce(array_agg(debits), '{}'), coalesce(array_agg(id_sum), '{}')
+  FROM days
+)
+SELECT (SELECT count(*) FROM inserted) AS inserted, (SELECT count(*) FROM updated) AS updated;
+
+-- name: quarantine
+-- One open record for a row and reason, however often it is seen.
+INSERT INTO quarantined_transactions AS q (account_id, run_id, mono_transaction_id, reason, payload)
+SELECT DISTINCT ON (r.reason, r.payload) :account_id, :run_id::uuid, r.mono_transaction_id, r.reason, r.payload
+FROM json_to_recordset(:rejected::json) AS r (mono_transaction_id text, reason text, payload text)
+ON CONFLICT (account_id, payload_digest, reason) WHERE closed_at IS NULL
+DO UPDATE SET times_seen = q.times_seen + 1, last_seen_at = pipeline_now();
+
+-- name: close_quarantined
+-- A good row with the same id answers the question that a broken one left open.
+UPDATE quarantined_transactions q SET closed_at = pipeline_now()
+FROM bank_transactions t
+WHERE q.account_id = :account_id AND q.closed_at IS NULL AND q.mono_transaction_id IS NOT NULL
+  AND t.account_id = q.account_id AND t.mono_transaction_id = q.mono_transaction_id
+  AND q.last_seen_at < (SELECT started_at FROM sync_runs WHERE run_id = :run_id::uuid);
+
+-- name: pass_totals
+-- What a pass read in all: rows as they came, distinct rows, and how far Mono's total moved meanwhile.
+SELECT coalesce(sum(rows_read), 0) AS rows_read, min(lowest_total) AS lowest_total, max(highest_total) AS highest_total,
+       (SELECT count(DISTINCT id) FROM sync_flushes f, unnest(f.ids || f.rejected_ids) AS id
+         WHERE f.run_id = :run_id AND f.pass = :pass_number) AS distinct_rows,
+       (SELECT max(day) FROM sync_flushes f, unnest(f.days) AS day WHERE f.run_id = :run_id AND f.pass = :pass_number) AS newest_day
+FROM sync_flushes WHERE run_id = :run_id AND pass = :pass_number;
+
+-- name: differing_days
+-- The days, of those a pass covers, on which its digest and that of the stored rows differ: count, credits, debits and the
+-- sum of the ids' hashes. An account whose every day agrees gives no row.
+WITH pass_days AS (
+  SELECT day, sum(rows)::bigint AS rows, sum(credits) AS credits, sum(debits) AS debits, sum(id_sum) AS id_sum
+  FROM sync_flushes f, unnest(f.days, f.counts, f.credits, f.debits, f.id_sums) AS d (day, rows, credits, debits, id_sum)
+  WHERE f.run_id = :run_id AND f.pass = :pass_number
+  GROUP BY day
+),
+stored_days AS (
+  SELECT booking_date AS day, count(*) AS rows,
+         coalesce(sum(amount_minor) FILTER (WHERE direction = 'credit'), 0) AS credits,
+         coalesce(sum(amount_minor) FILTER (WHERE direction = 'debit'), 0)  AS debits,
+         sum(hashtextextended(mono_transaction_id, 0)) AS id_sum
+  FROM bank_transactions
+  WHERE account_id = :account_id AND disappeared_at IS NULL
+    AND booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
+  GROUP BY booking_date
+)
+SELECT day, coalesce(p.rows, 0) AS bank_rows, coalesce(s.rows, 0) AS stored_rows,
+       coalesce(p.credits, 0) AS bank_credits, coalesce(s.credits, 0) AS stored_credits,
+       coalesce(p.debits, 0) AS bank_debits, coalesce(s.debits, 0) AS stored_debits
+FROM (SELECT * FROM pass_days
+      WHERE day BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')) p
+FULL JOIN stored_days s USING (day)
+WHERE (p.rows, p.credits, p.debits, p.id_sum) IS DISTINCT FROM (s.rows, s.credits, s.debits, s.id_sum)
+ORDER BY day;
+
+-- name: missing_rows
+-- Stored rows on covered days that the pass did not show.
+WITH shown AS (
+  SELECT DISTINCT id FROM sync_flushes f, unnest(f.ids) AS id WHERE f.run_id = :run_id AND f.pass = :pass_number
+)
+SELECT t.mono_transaction_id, t.booking_date
+FROM bank_transactions t
+LEFT JOIN shown ON shown.id = hashtextextended(t.mono_transaction_id, 0)
+WHERE t.account_id = :account_id AND t.disappeared_at IS NULL AND shown.id IS NULL
+  AND t.booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
+ORDER BY t.booking_date, t.mono_transaction_id;
+
+-- name: open_quarantine
+SELECT count(*) AS open FROM quarantined_transactions WHERE account_id = :account_id AND closed_at IS NULL;
+
+-- name: history_before
+-- Whether the account has stored rows on the covered days.
+SELECT EXISTS (SELECT FROM bank_transactions WHERE account_id = :account_id AND disappeared_at IS NULL
+  AND booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')) AS known;

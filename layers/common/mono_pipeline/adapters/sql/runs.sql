@@ -1,0 +1,116 @@
+-- name: request_run
+-- One waiting request for the same thing, however many ask: the second one gets the first one's run.
+INSERT INTO sync_runs (run_id, account_id, kind, requested_by, correlation_id, window_start, window_end)
+VALUES (:run_id, :account_id, :kind, :requested_by, :correlation_id, :window_start::date, :window_end::date)
+ON CONFLICT (account_id, kind, window_start, window_end) WHERE status = 'running' AND started_at IS NULL
+DO UPDATE SET woken_at = pipeline_now()
+RETURNING run_id, kind, correlation_id;
+
+-- name: lock_account
+-- Serialises those who want the account; held only to the end of a short transaction.
+SELECT a.id, a.mono_account_id, a.currency, a.watermark, a.last_full_read_at, a.totals_ignore_window, a.link_status,
+       a.first_mono_account_id, a.fence, lagos_date(pipeline_now()) AS today,
+       CASE WHEN a.lease_until > pipeline_now() THEN a.lease_run_id END AS held_by
+FROM bank_accounts a WHERE a.id = :account_id FOR UPDATE;
+
+-- name: next_open_run
+-- What was interrupted goes first, then what was asked for longest ago.
+SELECT run_id FROM sync_runs
+WHERE account_id = :account_id AND status = 'running'
+ORDER BY started_at NULLS LAST, requested_at, run_id LIMIT 1;
+
+-- name: served_since
+-- Whether a run started at or after an instant: whatever a message sent then asked for has been looked at.
+SELECT EXISTS (
+  SELECT FROM sync_runs WHERE account_id = :account_id AND started_at >= to_timestamp(:sent_at::double precision)
+) AS served;
+
+-- name: take_lease
+-- Raises the fence: every commit that names an older one touches nothing from here on.
+UPDATE bank_accounts
+   SET fence = fence + 1, lease_run_id = :run_id, lease_until = pipeline_now() + make_interval(secs => :lease_seconds)
+ WHERE id = :account_id
+RETURNING fence;
+
+-- name: start_run
+-- Starts a requested run, or takes an interrupted one up again where its last flush ended. Without a watermark there is
+-- no window to read, so an incremental run becomes a full one.
+UPDATE sync_runs r
+   SET started_at = coalesce(started_at, pipeline_now()), flag_reason = :flag_reason, hops = :hop,
+       kind = CASE WHEN kind = 'incremental' AND :watermark::date IS NULL THEN 'full' ELSE kind END
+ WHERE run_id = :run_id
+RETURNING run_id, kind, requested_by, correlation_id, window_start, window_end, pass, mono_total,
+  (SELECT coalesce(max(last_page), 0) FROM sync_flushes f WHERE f.run_id = r.run_id AND f.pass = r.pass) AS pages_done;
+
+-- name: hold_lease
+-- The first statement of every commit: locks the account, renews the lease; no row means that the lease was lost.
+UPDATE bank_accounts SET lease_until = pipeline_now() + make_interval(secs => :lease_seconds)
+ WHERE id = :account_id AND fence = :fence
+RETURNING id;
+
+-- name: release_lease
+UPDATE bank_accounts SET lease_until = NULL, lease_run_id = NULL,
+       next_attempt_at = coalesce(pipeline_now() + make_interval(secs => :next_attempt_seconds), next_attempt_at)
+ WHERE id = :account_id AND fence = :fence
+RETURNING id;
+
+-- name: count_rows
+UPDATE sync_runs
+   SET rows_seen = rows_seen + :seen, rows_inserted = rows_inserted + :inserted, rows_updated = rows_updated + :updated,
+       rows_unchanged = rows_unchanged + :unchanged, rows_quarantined = rows_quarantined + :quarantined,
+       pages_read = pages_read + :pages, mono_total = :mono_total
+ WHERE run_id = :run_id;
+
+-- name: begin_next_pass
+-- Forgets what the drifting pass read; the rows it wrote stay, they were true when read.
+WITH forgotten AS (DELETE FROM sync_flushes WHERE run_id = :run_id)
+UPDATE sync_runs SET pass = pass + 1 WHERE run_id = :run_id RETURNING pass;
+
+-- name: finish_run
+WITH forgotten AS (DELETE FROM sync_flushes WHERE run_id = :run_id)
+UPDATE sync_runs
+   SET status = :status, verdict = :verdict, verdict_reason = :verdict_reason, first_bad_day = :first_bad_day::date,
+       error_code = :error_code, finished_at = pipeline_now(), mono_total = coalesce(:mono_total::bigint, mono_total)
+ WHERE run_id = :run_id;
+
+-- name: account_succeeded
+-- The watermark is the newest booking date seen in a complete pass, never later than today, and only rises.
+UPDATE bank_accounts
+   SET watermark = greatest(watermark, least(:newest_day::date, lagos_date(pipeline_now()))),
+       last_success_at = pipeline_now(), failure_streak = 0,
+       last_full_read_at = CASE WHEN :full_read THEN pipeline_now() ELSE last_full_read_at END,
+       totals_ignore_window = totals_ignore_window OR :totals_ignore_window,
+       link_status = CASE WHEN link_status = 'refused' THEN 'linked' ELSE link_status END,
+       next_attempt_at = pipeline_now() + make_interval(secs => :interval_seconds * (0.9 + 0.2 * random())),
+       lease_until = NULL, lease_run_id = NULL
+ WHERE id = :account_id AND fence = :fence
+RETURNING id;
+
+-- name: account_did_not_succeed
+-- The watermark stays. failed counts towards the streak; incomplete and stopped do not.
+UPDATE bank_accounts
+   SET failure_streak = CASE WHEN :failed THEN failure_streak + 1 ELSE failure_streak END,
+       next_attempt_at = pipeline_now() + make_interval(secs => :next_attempt_seconds),
+       lease_until = NULL, lease_run_id = NULL
+ WHERE id = :account_id AND fence = :fence
+RETURNING failure_streak;
+
+-- name: show_run
+SELECT r.run_id, a.mono_account_id AS account_id, r.kind, r.status, r.started_at, r.finished_at, r.requested_at, r.verdict,
+       r.verdict_reason, r.first_bad_day, r.rows_seen, r.rows_inserted, r.rows_updated, r.rows_unchanged,
+       r.rows_quarantined, r.window_start, r.window_end, r.pages_read, r.mono_total, r.error_code, r.correlation_id,
+       a.link_status
+FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
+WHERE r.run_id = :run_id;
+
+-- name: unserved_runs
+-- Open runs that nobody works on and nobody has woken for a while: the message was lost, or deferred runs came due.
+WITH lost AS (
+  SELECT r.run_id FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
+  WHERE r.status = 'running' AND r.woken_at < pipeline_now() - make_interval(secs => :quiet_seconds)
+    AND (a.lease_until IS NULL OR a.lease_until < pipeline_now()) AND a.link_status <> 'unlinked'
+  ORDER BY r.woken_at LIMIT :limit FOR UPDATE OF r SKIP LOCKED
+)
+UPDATE sync_runs r SET woken_at = pipeline_now() FROM lost, bank_accounts a
+ WHERE r.run_id = lost.run_id AND a.id = r.account_id
+RETURNING a.id, a.mono_account_id, a.mono_customer_id, a.first_mono_account_id, r.kind, r.correlation_id;

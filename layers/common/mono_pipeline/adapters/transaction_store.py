@@ -1,0 +1,154 @@
+"""Transactions in PostgreSQL: a flush lands rows and their share of the digest together; a pass is checked against them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mono_pipeline.adapters.statements import statements
+from mono_pipeline.core.completeness import PassTotals
+from mono_pipeline.core.run import RowCounts
+from mono_pipeline.core.verdict import DifferingDay
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from mono_pipeline.adapters.postgres import Database
+    from mono_pipeline.adapters.run_store import RunStore
+    from mono_pipeline.core.booking import DateWindow
+    from mono_pipeline.core.run import LeasedRun
+    from mono_pipeline.core.wire import TransactionPage
+
+_SQL = statements("flush")
+_COUNT = statements("runs")["count_rows"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassReading:
+    """What a finished pass read; `newest_day` is None when it read no row."""
+
+    totals: PassTotals
+    newest_day: date | None
+
+
+class TransactionStore:
+    """The rows of `bank_transactions`, their superseded versions, quarantine, and the digests of the pass."""
+
+    def __init__(self, database: Database, runs: RunStore) -> None:
+        self._database = database
+        self._runs = runs
+
+    def flush(self, run: LeasedRun, pages: Sequence[TransactionPage]) -> RowCounts:
+        """Land the rows of consecutive pages in one transaction. Raises LeaseLost with nothing written."""
+        totals = [page.total for page in pages]
+        with self._database.transaction():
+            self._runs.hold(run)
+            written = self._database.rows(
+                _SQL["flush_rows"],
+                account_id=run.account.id,
+                run_id=run.run_id,
+                currency=run.account.currency,
+                rows=_joined(pages),
+                rejected=json.dumps(_rejected_keys(pages)),
+                pass_number=run.pass_number,
+                first_page=pages[0].number,
+                last_page=pages[-1].number,
+                rows_read=sum(page.seen for page in pages),
+                lowest_total=min(totals),
+                highest_total=max(totals),
+            )[0]
+            self._quarantine(run, pages)
+            counts = _counts(pages, inserted=written["inserted"], updated=written["updated"])
+            self._database.rows(
+                _COUNT,
+                run_id=run.run_id,
+                seen=counts.seen,
+                inserted=counts.inserted,
+                updated=counts.updated,
+                unchanged=counts.unchanged,
+                quarantined=counts.quarantined,
+                pages=len(pages),
+                mono_total=totals[-1],
+            )
+        return counts
+
+    def pass_reading(self, run: LeasedRun) -> PassReading:
+        """The counts of the current pass over all its flushes."""
+        row = self._database.rows(_SQL["pass_totals"], run_id=run.run_id, pass_number=run.pass_number)[0]
+        totals = PassTotals(
+            rows_read=int(row["rows_read"]),
+            distinct_rows=row["distinct_rows"],
+            lowest_total=row["lowest_total"],
+            highest_total=row["highest_total"],
+        )
+        return PassReading(totals=totals, newest_day=row["newest_day"])
+
+    def differing_days(self, run: LeasedRun, covered: DateWindow | None) -> list[DifferingDay]:
+        """Covered days on which the pass and the tables do not agree; `covered` None means every day."""
+        return [DifferingDay(**_whole(row)) for row in self._database.rows(_SQL["differing_days"], **_scope(run, covered))]
+
+    def missing_days(self, run: LeasedRun, covered: DateWindow | None) -> list[date]:
+        """Booking days of stored rows, on covered days, that the pass did not show; one entry a row."""
+        return [row["booking_date"] for row in self._database.rows(_SQL["missing_rows"], **_scope(run, covered))]
+
+    def open_quarantine(self, run: LeasedRun) -> int:
+        """How many quarantined rows of the account stand open, after closing those that a good row has answered."""
+        self._database.rows(_SQL["close_quarantined"], account_id=run.account.id, run_id=run.run_id)
+        return int(self._database.rows(_SQL["open_quarantine"], account_id=run.account.id)[0]["open"])
+
+    def _quarantine(self, run: LeasedRun, pages: Sequence[TransactionPage]) -> None:
+        rejected = [
+            {"mono_transaction_id": row.mono_transaction_id, "reason": row.reason, "payload": row.payload}
+            for page in pages
+            for row in page.rejected
+        ]
+        if rejected:
+            self._database.rows(
+                _SQL["quarantine"], account_id=run.account.id, run_id=run.run_id, rejected=json.dumps(rejected)
+            )
+
+
+def _joined(pages: Sequence[TransactionPage]) -> str:
+    """One JSON array of the arrays of several pages, joined as text: rows are never objects in Python here."""
+    return "[" + ",".join(page.rows_json[1:-1] for page in pages if page.row_count) + "]"
+
+
+def _rejected_keys(pages: Sequence[TransactionPage]) -> list[str]:
+    """What tells quarantined rows apart when distinct rows are counted: the id where there is one, and which of its kind."""
+    keys: list[str] = []
+    for page in pages:
+        seen_on_page: dict[str, int] = {}
+        for row in page.rejected:
+            key = row.mono_transaction_id or row.payload
+            seen_on_page[key] = seen_on_page.get(key, 0) + 1
+            keys.append(f"rejected:{seen_on_page[key]}:{key}")
+    return keys
+
+
+def _counts(pages: Sequence[TransactionPage], *, inserted: int, updated: int) -> RowCounts:
+    seen = sum(page.seen for page in pages)
+    quarantined = sum(len(page.rejected) for page in pages)
+    return RowCounts(
+        seen=seen,
+        inserted=inserted,
+        updated=updated,
+        unchanged=seen - quarantined - inserted - updated,
+        quarantined=quarantined,
+    )
+
+
+def _scope(run: LeasedRun, covered: DateWindow | None) -> dict[str, object]:
+    return {
+        "account_id": run.account.id,
+        "run_id": run.run_id,
+        "pass_number": run.pass_number,
+        "covered_start": covered.start if covered else None,
+        "covered_end": covered.end if covered else None,
+    }
+
+
+def _whole(row: dict[str, object]) -> dict[str, object]:
+    """Sums come as numeric because a day may exceed bigint; they are whole minor units all the same."""
+    return {name: value if name == "day" else int(str(value)) for name, value in row.items()}
