@@ -1,0 +1,214 @@
+"""One bank row of Mono's: its rules, and its form for PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mono_pipeline.core.booking import LAGOS
+from mono_pipeline.core.wire.document import Flaw, Json, Repeated, find_flaw, spell
+
+MAX_PAYLOAD = 64 * 1024  # characters, which are bytes: the payload is ASCII
+
+_MAX_MINOR = 2**63 - 1  # PostgreSQL's bigint
+# In UTC, as Mono's instants are: instants of one zone compare three times as fast.
+_EARLIEST = datetime(1990, 1, 1, tzinfo=LAGOS).astimezone(UTC)
+_DAYS_AHEAD = 366  # a value-dated row may lie ahead; more than a year is a broken clock
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MICROSECONDS = len("2025-06-18T07:02:34.588000Z")
+_BEYOND_MICROSECONDS = re.compile(r"(\.[0-9]{6})[0-9]+")
+_quote = json.JSONEncoder(ensure_ascii=False).encode
+
+_MinorUnits = Annotated[int, Field(ge=-_MAX_MINOR, le=_MAX_MINOR)]
+_Text = Annotated[str, Field(pattern=r"\A[^\x00]*\z")]  # the pattern also makes pydantic refuse half a surrogate pair
+
+
+class RejectionReason(StrEnum):
+    """Why one row is quarantined while the rest of its page lands."""
+
+    NOT_AN_OBJECT = "not_an_object"
+    MISSING_ID = "missing_id"
+    BAD_ID = "bad_id"
+    BAD_AMOUNT = "bad_amount"
+    BAD_TYPE = "bad_type"
+    BAD_DATE = "bad_date"
+    IMPLAUSIBLE_DATE = "implausible_date"
+    BAD_CURRENCY = "bad_currency"
+    BAD_BALANCE = "bad_balance"
+    BAD_CATEGORY = "bad_category"
+    BAD_TEXT = "bad_text"
+    DUPLICATE_ID = "duplicate_id"
+    DUPLICATE_KEY = "duplicate_key"
+    NOT_A_NUMBER = "not_a_number"
+    NUMBER_TOO_LARGE = "number_too_large"
+    TOO_DEEP = "too_deep"
+
+
+class LandedRow(NamedTuple):
+    """A row that may be stored: `spelled` is its JSON object for `json_to_recordset`."""
+
+    mono_transaction_id: str
+    spelled: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RejectedRow:
+    """A row for quarantine.
+
+    `mono_transaction_id` is None where the row has no usable one. `payload` is the row as ASCII JSON text of at most
+    64 KiB, every pair of a repeated key included; a longer one is `{"truncated": "<its beginning>"}`.
+    """
+
+    mono_transaction_id: str | None
+    reason: RejectionReason
+    payload: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlausibleDates:
+    """Instants from 1990 to `ceiling`, which is not included."""
+
+    ceiling: datetime
+
+    @classmethod
+    def until(cls, today: date) -> PlausibleDates:
+        """What is plausible on `today`, a Lagos date: up to and including 366 days ahead."""
+        first_implausible = datetime.combine(today + timedelta(days=_DAYS_AHEAD + 1), time(), LAGOS)
+        return cls(ceiling=first_implausible.astimezone(UTC))
+
+    def __contains__(self, instant: datetime) -> bool:
+        return _EARLIEST <= instant < self.ceiling
+
+
+class _Row(BaseModel):
+    # Mono contract 2.2. The first field with an error names the rejection, so the order is the order of precedence.
+    # Mono mints ObjectIds but promises nothing about ids, so any short plain word is one; they compare byte by byte.
+    model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
+
+    id: Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]{1,64}\z")]
+    amount: Annotated[int, Field(ge=0, le=_MAX_MINOR)]
+    type: Literal["debit", "credit"]
+    date: Annotated[
+        str,
+        Field(
+            pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+            r"(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])\z"
+        ),
+    ]
+    narration: _Text | None = None
+    currency: Annotated[str, Field(pattern=r"\A[A-Z]{3}\z")] | None = None
+    balance: _MinorUnits | None = None  # may be negative: an overdraft
+    category: _Text | None = None
+
+
+_FIELDS = frozenset(_Row.model_fields)
+_REASONS = {
+    "id": RejectionReason.BAD_ID,
+    "amount": RejectionReason.BAD_AMOUNT,
+    "type": RejectionReason.BAD_TYPE,
+    "date": RejectionReason.BAD_DATE,
+    "narration": RejectionReason.BAD_TEXT,
+    "currency": RejectionReason.BAD_CURRENCY,
+    "balance": RejectionReason.BAD_BALANCE,
+    "category": RejectionReason.BAD_CATEGORY,
+}
+
+
+_TEXT_ERRORS = frozenset({"string_pattern_mismatch", "string_unicode"})  # text, but with a NUL or half a pair
+
+
+class _Rejected(Exception):
+    def __init__(self, reason: RejectionReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def read_row(entry: Json, plausible: PlausibleDates) -> LandedRow | RejectedRow:
+    """`entry` as a row that may be stored, or as one for quarantine; it never fails."""
+    try:
+        return _land(entry, plausible)
+    except _Rejected as rejected:
+        return reject(entry, rejected.reason)
+
+
+def reject(entry: Json, reason: RejectionReason) -> RejectedRow:
+    """The quarantined form of `entry`."""
+    payload = spell(entry)
+    if len(payload) > MAX_PAYLOAD:
+        payload = json.dumps({"truncated": payload[: MAX_PAYLOAD // 2 - 32]})
+    return RejectedRow(mono_transaction_id=_usable_id(entry), reason=reason, payload=payload)
+
+
+def _land(entry: Json, plausible: PlausibleDates) -> LandedRow:
+    if isinstance(entry, Repeated):
+        raise _Rejected(RejectionReason.DUPLICATE_KEY)
+    if not isinstance(entry, dict):
+        raise _Rejected(RejectionReason.NOT_AN_OBJECT)
+    if entry.get("id") is None:
+        raise _Rejected(RejectionReason.MISSING_ID)
+    row = _validated(entry)
+    if _instant(row.date) not in plausible:
+        raise _Rejected(RejectionReason.IMPLAUSIBLE_DATE)
+    return LandedRow(mono_transaction_id=row.id, spelled=_spell_row(row, _extra(entry)))
+
+
+def _validated(entry: dict[str, Json]) -> _Row:
+    try:
+        return _Row.model_validate(entry)
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False, include_input=False)[0]
+        category_text = first["loc"] == ("category",) and first["type"] in _TEXT_ERRORS
+        raise _Rejected(RejectionReason.BAD_TEXT if category_text else _REASONS[str(first["loc"][0])]) from None
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:  # the form is right, but there is no 30 February, no hour 25 and no second 60
+        raise _Rejected(RejectionReason.BAD_DATE) from None
+
+
+def _extra(entry: dict[str, Json]) -> str:
+    if entry.keys() <= _FIELDS:
+        return "null"
+    extra = {key: part for key, part in entry.items() if key not in _FIELDS}
+    flaw = find_flaw(extra)
+    if flaw is not None:
+        raise _Rejected(_REASON_OF_FLAW[flaw])
+    return spell(extra)
+
+
+def _spell_row(row: _Row, extra: str) -> str:
+    # Written out, because no JSON encoder would leave the numbers of `extra` as they were spelled.
+    # A bank line without words has none: "" and not null, because `NULL = NULL` is unknown in SQL and would blind every
+    # comparison of narrations (fingerprints of re-minted ids) to just these rows.
+    return (
+        f'{{"id":"{row.id}","amount":{row.amount},"type":"{row.type}","currency":{_quoted(row.currency)}'
+        f',"narration":{_quote(row.narration or "")},"category":{_quoted(row.category)}'
+        f',"balance":{"null" if row.balance is None else row.balance}'
+        f',"date":"{_to_microseconds(row.date)}","extra":{extra}}}'
+    )
+
+
+def _to_microseconds(text: str) -> str:
+    return text if len(text) <= _MICROSECONDS else _BEYOND_MICROSECONDS.sub(r"\1", text)
+
+
+def _quoted(text: str | None) -> str:
+    return "null" if text is None else _quote(text)
+
+
+def _usable_id(entry: Json) -> str | None:
+    if not isinstance(entry, dict):
+        return None
+    named = entry.get("id")
+    return named if isinstance(named, str) and _ID.fullmatch(named) else None
+
+
+_REASON_OF_FLAW = {flaw: RejectionReason(flaw.value) for flaw in Flaw}

@@ -1,0 +1,105 @@
+"""A page of `GET /v2/accounts/{id}/transactions` (Mono contract 2.2): from bytes to rows for PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mono_pipeline.core.errors import MonoUnintelligible
+from mono_pipeline.core.wire.envelope import PageMeta, open_envelope, read_meta, refuse_foreign_links
+from mono_pipeline.core.wire.refusal import Refusal
+from mono_pipeline.core.wire.row import LandedRow, PlausibleDates, RejectedRow, RejectionReason, read_row, reject
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from mono_pipeline.core.wire.document import Json
+
+MAX_ROWS = 5_000  # we ask for pages of 100 and never for `paginate=false`
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransactionPage:
+    """One page, with every row either good or rejected: `seen == row_count + len(rejected)`.
+
+    `rows_json` is an array for `json_to_recordset` with one object a good row: `id`, `amount` (minor units), `type`
+    (debit or credit), `currency` (or null), `narration` ("" where the bank says nothing), `category` (or null),
+    `balance` (minor units or null), `date` (RFC 3339, as Mono sent it, at most microseconds), `extra` (an object of the
+    fields that nobody knows yet, numbers as they were spelled, or null). `total` counts the rows that Mono has, by its
+    own word. `not_ready` is `data: null`: not an empty page but no page.
+    """
+
+    rows_json: str = field(repr=False)
+    row_count: int
+    seen: int
+    rejected: tuple[RejectedRow, ...]
+    total: int
+    has_next: bool
+    not_ready: bool
+
+
+_NOT_READY = TransactionPage(rows_json="[]", row_count=0, seen=0, rejected=(), total=0, has_next=False, not_ready=True)
+
+
+def parse_transactions(body: bytes, *, account_id: str, page: int, today: date) -> TransactionPage:
+    """Page number `page` (from 1) of `account_id`, as it is on the Lagos date `today`.
+
+    A bad row is rejected alone. Rows are read one by one and not by one `validate_json` of the page, which is no
+    slower and has no second way for pages that look suspicious.
+
+    Raises:
+        MonoUnintelligible: the page is refused whole; nothing of it may be used.
+    """
+    envelope = open_envelope(body)
+    if envelope.payload is None:
+        return _NOT_READY
+    meta = _own_meta(envelope.meta, account_id, page)
+    entries = _rows_of(envelope.payload, account_id)
+    plausible = PlausibleDates.until(today)
+    good, rejected = _settle_ids(entries, [read_row(entry, plausible) for entry in entries])
+    return TransactionPage(
+        rows_json=f"[{','.join(row.spelled for row in good)}]",
+        row_count=len(good),
+        seen=len(entries),
+        rejected=tuple(rejected),
+        total=meta.total,
+        has_next=bool(meta.next),
+        not_ready=False,
+    )
+
+
+def _own_meta(raw: Json, account_id: str, page: int) -> PageMeta:
+    meta = read_meta(raw)
+    refuse_foreign_links(meta, account_id)
+    if meta.page is not None and int(meta.page) != page:
+        raise MonoUnintelligible(Refusal.BAD_META)
+    return meta
+
+
+def _rows_of(payload: Json, account_id: str) -> list[Json]:
+    if isinstance(payload, list):
+        if len(payload) > MAX_ROWS:
+            raise MonoUnintelligible(Refusal.TOO_MANY_ROWS)
+        return payload
+    account = payload.get("account") if isinstance(payload, dict) else None
+    named = account.get("id") if isinstance(account, dict) else None
+    foreign = named is not None and named != account_id
+    raise MonoUnintelligible(Refusal.WRONG_ACCOUNT if foreign else Refusal.NOT_AN_ENVELOPE)
+
+
+def _settle_ids(entries: list[Json], rows: list[LandedRow | RejectedRow]) -> tuple[list[LandedRow], list[RejectedRow]]:
+    """Let each id land once: of equal rows the first, of contradicting ones none, for nobody knows which is right."""
+    versions: dict[str | None, set[str]] = {}
+    for row in rows:
+        spelled = row.spelled if isinstance(row, LandedRow) else row.payload
+        versions.setdefault(row.mono_transaction_id, set()).add(spelled)
+    good: dict[str, LandedRow] = {}
+    rejected: list[RejectedRow] = []
+    for entry, row in zip(entries, rows, strict=True):
+        if isinstance(row, RejectedRow):
+            rejected.append(row)
+        elif row.mono_transaction_id in good or len(versions[row.mono_transaction_id]) > 1:
+            rejected.append(reject(entry, RejectionReason.DUPLICATE_ID))
+        else:
+            good[row.mono_transaction_id] = row
+    return list(good.values()), rejected
