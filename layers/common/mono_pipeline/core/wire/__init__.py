@@ -8,9 +8,9 @@ from mono_pipeline.core.wire.accounts import (
     parse_account_list,
 )
 from mono_pipeline.core.wire.jobs import JobState, JobStatus, RealtimeJob, parse_job, realtime_job
+from mono_pipeline.core.wire.quarantine import RejectedRow, RejectionReason
 from mono_pipeline.core.wire.reauthorisation import parse_reauthorisation
 from mono_pipeline.core.wire.refusal import REFUSALS, Refusal
-from mono_pipeline.core.wire.row import RejectedRow, RejectionReason
 from mono_pipeline.core.wire.transactions import TransactionPage, parse_transactions
 
 __all__ = [

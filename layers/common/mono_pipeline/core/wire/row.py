@@ -6,21 +6,18 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mono_pipeline.core.booking import LAGOS
 from mono_pipeline.core.wire.document import Flaw, Json, Repeated, find_flaw, spell
-
-MAX_PAYLOAD = 64 * 1024  # characters, which are bytes: the payload is ASCII
+from mono_pipeline.core.wire.quarantine import RejectedRow, RejectionReason, reject
 
 _MAX_MINOR = 2**63 - 1  # PostgreSQL's bigint
 # In UTC, as Mono's instants are: instants of one zone compare three times as fast.
 _EARLIEST = datetime(1990, 1, 1, tzinfo=LAGOS).astimezone(UTC)
 _DAYS_AHEAD = 366  # a value-dated row may lie ahead; more than a year is a broken clock
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MICROSECONDS = len("2025-06-18T07:02:34.588000Z")
 _BEYOND_MICROSECONDS = re.compile(r"(\.[0-9]{6})[0-9]+")
 _quote = json.JSONEncoder(ensure_ascii=False).encode
@@ -29,45 +26,12 @@ _MinorUnits = Annotated[int, Field(ge=-_MAX_MINOR, le=_MAX_MINOR)]
 _Text = Annotated[str, Field(pattern=r"\A[^\x00]*\z")]  # the pattern also makes pydantic refuse half a surrogate pair
 
 
-class RejectionReason(StrEnum):
-    """Why one row is quarantined while the rest of its page lands."""
-
-    NOT_AN_OBJECT = "not_an_object"
-    MISSING_ID = "missing_id"
-    BAD_ID = "bad_id"
-    BAD_AMOUNT = "bad_amount"
-    BAD_TYPE = "bad_type"
-    BAD_DATE = "bad_date"
-    IMPLAUSIBLE_DATE = "implausible_date"
-    BAD_CURRENCY = "bad_currency"
-    BAD_BALANCE = "bad_balance"
-    BAD_CATEGORY = "bad_category"
-    BAD_TEXT = "bad_text"
-    DUPLICATE_ID = "duplicate_id"
-    DUPLICATE_KEY = "duplicate_key"
-    NOT_A_NUMBER = "not_a_number"
-    NUMBER_TOO_LARGE = "number_too_large"
-    TOO_DEEP = "too_deep"
-
-
-class LandedRow(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LandedRow:
     """A row that may be stored: `spelled` is its JSON object for `json_to_recordset`."""
 
     mono_transaction_id: str
-    spelled: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RejectedRow:
-    """A row for quarantine.
-
-    `mono_transaction_id` is None where the row has no usable one. `payload` is the row as ASCII JSON text of at most
-    64 KiB, every pair of a repeated key included; a longer one is `{"truncated": "<its beginning>"}`.
-    """
-
-    mono_transaction_id: str | None
-    reason: RejectionReason
-    payload: str = field(repr=False)
+    spelled: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,8 +82,7 @@ _REASONS = {
     "balance": RejectionReason.BAD_BALANCE,
     "category": RejectionReason.BAD_CATEGORY,
 }
-
-
+_REASON_OF_FLAW = {flaw: RejectionReason(flaw.value) for flaw in Flaw}
 _TEXT_ERRORS = frozenset({"string_pattern_mismatch", "string_unicode"})  # text, but with a NUL or half a pair
 
 
@@ -137,14 +100,6 @@ def read_row(entry: Json, plausible: PlausibleDates) -> LandedRow | RejectedRow:
         return reject(entry, rejected.reason)
 
 
-def reject(entry: Json, reason: RejectionReason) -> RejectedRow:
-    """The quarantined form of `entry`."""
-    payload = spell(entry)
-    if len(payload) > MAX_PAYLOAD:
-        payload = json.dumps({"truncated": payload[: MAX_PAYLOAD // 2 - 32]})
-    return RejectedRow(mono_transaction_id=_usable_id(entry), reason=reason, payload=payload)
-
-
 def _land(entry: Json, plausible: PlausibleDates) -> LandedRow:
     if isinstance(entry, Repeated):
         raise _Rejected(RejectionReason.DUPLICATE_KEY)
@@ -155,7 +110,7 @@ def _land(entry: Json, plausible: PlausibleDates) -> LandedRow:
     row = _validated(entry)
     if _instant(row.date) not in plausible:
         raise _Rejected(RejectionReason.IMPLAUSIBLE_DATE)
-    return LandedRow(mono_transaction_id=row.id, spelled=_spell_row(row, _extra(entry)))
+    return LandedRow(row.id, _spell_row(row, _extra(entry)))
 
 
 def _validated(entry: dict[str, Json]) -> _Row:
@@ -202,13 +157,3 @@ def _to_microseconds(text: str) -> str:
 
 def _quoted(text: str | None) -> str:
     return "null" if text is None else _quote(text)
-
-
-def _usable_id(entry: Json) -> str | None:
-    if not isinstance(entry, dict):
-        return None
-    named = entry.get("id")
-    return named if isinstance(named, str) and _ID.fullmatch(named) else None
-
-
-_REASON_OF_FLAW = {flaw: RejectionReason(flaw.value) for flaw in Flaw}

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mono_pipeline.core.errors import MonoUnintelligible
-from mono_pipeline.core.wire.envelope import PageMeta, open_envelope, read_meta, refuse_foreign_links
+from mono_pipeline.core.wire.envelope import PageMeta, open_envelope, read_meta, refuse_flaws, refuse_foreign_links
+from mono_pipeline.core.wire.quarantine import RejectedRow, RejectionReason, reject
 from mono_pipeline.core.wire.refusal import Refusal
-from mono_pipeline.core.wire.row import LandedRow, PlausibleDates, RejectedRow, RejectionReason, read_row, reject
+from mono_pipeline.core.wire.row import LandedRow, PlausibleDates, read_row
 
 if TYPE_CHECKING:
     from datetime import date
@@ -81,6 +82,7 @@ def _rows_of(payload: Json, account_id: str) -> list[Json]:
         if len(payload) > MAX_ROWS:
             raise MonoUnintelligible(Refusal.TOO_MANY_ROWS)
         return payload
+    refuse_flaws(payload)
     account = payload.get("account") if isinstance(payload, dict) else None
     named = account.get("id") if isinstance(account, dict) else None
     foreign = named is not None and named != account_id
