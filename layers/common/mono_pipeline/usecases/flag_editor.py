@@ -7,7 +7,7 @@ but n+1 means that somebody wrote in between, and both values are reported.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from mono_pipeline.core.flag import FLAG_NAME, NOBODY, FlagChange, FlagRule, ame
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mono_pipeline.adapters.parameters import ParameterStore, ParameterVersion
+    from mono_pipeline.adapters.parameters import Kind, ParameterStore, ParameterVersion
 
 _NOTE = re.compile(r"(?P<when>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (?P<who>\S+): (?P<why>.*)", re.DOTALL)
 _MAX_WHO = 200
@@ -97,7 +97,7 @@ class FlagEditor:
             return ()
 
     def amend(self, change: FlagChange, *, who: str, why: str) -> FlagEdit:
-        """Change parts of the rule and keep the rest. Raises MalformedFlag where there is no readable rule to change."""
+        """Change parts of the rule, keep the rest; raise MalformedFlag where there is no readable rule to change."""
         before = self.read_flag()
         if before.rule is None:
             how = "set a whole value, or restore a version from the history"
@@ -113,7 +113,7 @@ class FlagEditor:
         return FlagEdit(before=before, after=after)
 
     def restore(self, version: int, *, who: str, why: str) -> FlagEdit:
-        """Write an older version's value again, as a new version. Raises InvalidInput for one that SSM does not keep."""
+        """Write an older version's value again, as a new version; raise InvalidInput for one that SSM does not keep."""
         history = self.flag_history()
         wanted = next((each for each in history if each.version == version), None)
         if wanted is None:
@@ -140,14 +140,16 @@ class FlagEditor:
 
     def _put(self, expected_version: int, ours: FlagVersion, note: str) -> FlagVersion:
         new = expected_version == 0
-        version = self._parameters.put(
-            self.name, ours.value, description=note, kind="String" if new else None, overwrite=not new
-        )
-        written = next(each for each in self.flag_history() if each.version == version)
+        kind: Kind | None = "String" if new else None
+        version = self._parameters.put(self.name, ours.value, description=note, kind=kind, overwrite=not new)
+        written = replace(ours, version=version, changed_at=self._now())
         if version != expected_version + 1:
-            theirs = next(each for each in self.flag_history() if each.version == version - 1)
-            raise FlagConflict(theirs=theirs, ours=written, written=True)
+            raise FlagConflict(theirs=self._version(version - 1), ours=written, written=True)
         return written
+
+    def _version(self, version: int) -> FlagVersion:
+        unseen = replace(_missing(), version=version, value="(not in SSM's history yet)")
+        return next((each for each in self.flag_history() if each.version == version), unseen)
 
     def _note(self, who: str, why: str) -> str:
         if not re.fullmatch(rf"\S{{1,{_MAX_WHO}}}", who):
