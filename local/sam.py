@@ -1,0 +1,30 @@
+"""AWS SAM's command line, without telemetry and without the network calls of an AWS account."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REGION = "eu-west-1"  # SAM wants one to validate; nothing is called there
+
+
+def run_sam(*arguments: str, cwd: Path | None = None, log: Path | None = None) -> int:
+    """Run `sam` with these arguments and return its exit code; its output goes to `log`, or to ours when None."""
+    command = [str(Path(sys.prefix) / "bin" / "sam"), *arguments]
+    if log is None:
+        return subprocess.run(command, cwd=cwd, env=_environment(), check=False).returncode
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        return subprocess.run(
+            command, cwd=cwd, env=_environment(), stdout=output, stderr=subprocess.STDOUT, check=False
+        ).returncode
+
+
+def _environment() -> dict[str, str]:
+    # `sam build` looks for pip and python3.13 on PATH; a pyenv shim of that name can exist and fail, so the
+    # environment's own come first, then those of the interpreter it was made from.
+    real = Path(sys.base_prefix) / "bin"
+    path = os.pathsep.join([str(Path(sys.prefix) / "bin"), str(real), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION}
