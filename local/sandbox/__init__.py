@@ -1,1 +1,1 @@
-"""A local stand-in for Mono's API, true to its wire contract, whose bank can be changed and whose answers can be broken."""
+"""A local stand-in for Mono's API: its wire contract, a bank that can be changed, answers that can be broken."""

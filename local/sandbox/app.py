@@ -47,7 +47,7 @@ def sandbox_app(sandbox: Sandbox, *, latency_seconds: float = 0.0) -> Starlette:
 
     @asynccontextmanager
     async def background(_: Starlette) -> AsyncIterator[None]:
-        async with Courier(sandbox.outbox) as courier:
+        async with Courier(sandbox) as courier:
             ticking = asyncio.create_task(_tick(sandbox, courier))
             yield
             ticking.cancel()

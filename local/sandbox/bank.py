@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from local.sandbox.ledger import Entry, Ledger
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from local.sandbox.ledger import Entry, Ledger
 
 type Stamp = Literal["instant", "midnight"]
 type LinkState = Literal["live", "cached", "dead", "unlinked"]

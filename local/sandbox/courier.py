@@ -11,16 +11,17 @@ import httpx
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from local.sandbox.outbox import Outbox, Webhook
+    from local.sandbox.outbox import Webhook
+    from local.sandbox.world import World
 
 PATIENCE_SECONDS = 30.0
 
 
 class Courier:
-    """Takes webhooks out of an outbox and sends each on its own, so that a slow receiver delays none."""
+    """Takes webhooks out of the outbox and sends each on its own, so that a slow receiver delays none."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+    def __init__(self, world: World) -> None:
+        self._world = world
         self._http = httpx.AsyncClient(timeout=PATIENCE_SECONDS, trust_env=False)
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -36,13 +37,13 @@ class Courier:
 
     def send_waiting(self) -> None:
         """Start a delivery for everything that waits."""
-        while webhook := self._outbox.take():
+        while webhook := self._world.outbox.take():
             task = asyncio.create_task(self._deliver(webhook))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
 
     async def _deliver(self, webhook: Webhook) -> None:
-        target = self._outbox.target
+        target = self._world.outbox.target
         for _ in range(target.attempts):
             answer = await self._attempt(webhook)
             webhook.answers.append(answer)
@@ -53,7 +54,7 @@ class Courier:
         webhook.state = "failed"
 
     async def _attempt(self, webhook: Webhook) -> int | str:
-        target = self._outbox.target
+        target = self._world.outbox.target
         secret = target.secret if webhook.secret is None else webhook.secret
         headers = {"content-type": "application/json", "mono-webhook-secret": secret}
         try:

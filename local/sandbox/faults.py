@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny
 
 from local.sandbox.effects import Effect
-from local.sandbox.message import RequestParts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.sandbox.message import RequestParts
 
 ACCOUNT_IN_PATH = re.compile(r"^/v2/accounts/([0-9a-f]{24})(?:/|$)")
 

@@ -1,13 +1,12 @@
 """What happens to links: they are made, die, are re-authorised, unlinked and made again."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from local.sandbox.bank import LinkState, Stamp, SyncStatus, hexadecimal
 from local.sandbox.ledger import BalanceMode
-from local.sandbox.mutations import Mutations, Row, summary
+from local.sandbox.mutations import Mutations
 from local.sandbox.realtime import Job
+from local.sandbox.rows import Row, summary
 from local.sandbox.webhooks import Shape
 from local.sandbox.wire import account_meta
 

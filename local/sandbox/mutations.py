@@ -1,7 +1,5 @@
 """Changes to the bank: what a customer, a bank or Mono does to the rows of one account."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -9,13 +7,11 @@ from random import Random
 from typing import Any
 
 from local.sandbox.bank import Link, Stamp
-from local.sandbox.clock import LAGOS, lagos_midnight
+from local.sandbox.clock import lagos_midnight
 from local.sandbox.genesis import new_entries, new_link, stamped
 from local.sandbox.ledger import BalanceMode, Entry, Ledger
-from local.sandbox.wire import row_document
+from local.sandbox.rows import Row, entry_fields, instant_of, reversal_of, row_documents, summary
 from local.sandbox.world import World
-
-type Row = dict[str, Any]
 
 
 class Mutations(World):
@@ -57,7 +53,7 @@ class Mutations(World):
         return [self.create_account(transactions=transactions, days=days) for _ in range(count)]
 
     def truth(self, account: str) -> Row:
-        """All there is: `bank` has every row of the bank, oldest first, `copy` what Mono would serve, and both balances."""
+        """All there is: `bank` has every row of the bank, oldest first, `copy` what Mono would serve; and balances."""
         link = self.links.get(account)
         if link is None and account in self.replays:
             captured = self.replays[account]
@@ -66,8 +62,8 @@ class Mutations(World):
         link = self.link(account)
         bank, copy = link.bank_account.ledger, link.copy
         return {
-            "bank": _rows(link, bank.in_order()),
-            "copy": _rows(link, copy.in_order()),
+            "bank": row_documents(link, bank.in_order()),
+            "copy": row_documents(link, copy.in_order()),
             "bank_balance": bank.balance,
             "copy_balance": copy.balance,
         }
@@ -85,9 +81,9 @@ class Mutations(World):
         link = self.link(account)
         now = self.clock.now().replace(microsecond=self.clock.now().microsecond // 1000 * 1000)
         given = rows or []
-        moments = instants or [_instant(row.get("date"), now) for row in given] or [now] * count
+        moments = instants or [instant_of(row.get("date"), now) for row in given] or [now] * count
         made = new_entries(link.bank_account, moments)
-        entries = [replace(entry, **_fields(given[place])) if given else entry for place, entry in enumerate(made)]
+        entries = [replace(entry, **entry_fields(given[place])) if given else entry for place, entry in enumerate(made)]
         return self._post(link, entries, rerun=rerun_balances)
 
     def late(self, account: str, *, count: int = 1, days_ago: int = 10, rerun_balances: bool = True) -> list[Row]:
@@ -108,8 +104,8 @@ class Mutations(World):
         key = self._pick(link, transaction)
         entry = link.bank_account.ledger.entries[key]
         changed = changes or {"narration": f"{entry.narration} (AMENDED)"}
-        self._turn(link, link.bank_account.ledger.amend(key, _fields(changed), rerun=rerun_balances))
-        return _rows(link, [link.bank_account.ledger.entries[key]])[0]
+        self._turn(link, link.bank_account.ledger.amend(key, entry_fields(changed), rerun=rerun_balances))
+        return row_documents(link, [link.bank_account.ledger.entries[key]])[0]
 
     def remove(
         self,
@@ -126,7 +122,7 @@ class Mutations(World):
         keys: list[int] = []
         for transaction in chosen:
             keys.append(self._pick(link, transaction, besides=keys))
-        gone = _rows(link, [ledger.entries[key] for key in keys])
+        gone = row_documents(link, [ledger.entries[key] for key in keys])
         self._turn(link, ledger.remove(keys, rerun=rerun_balances))
         return gone
 
@@ -140,17 +136,17 @@ class Mutations(World):
         ledger = link.bank_account.ledger
         entry = ledger.entries[self._pick(link, transaction)]
         reverses = ledger.mode == "consistent" if with_reversal is None else with_reversal
-        reversals = [_reversal(entry, ledger.next_key)] if reverses else []
+        reversals = [reversal_of(entry, ledger.next_key)] if reverses else []
         behind = entry.key if entry.follows is None else entry.follows
         twin = replace(entry, key=ledger.next_key + len(reversals), follows=behind)
         self._post(link, [*reversals, twin], rerun=False)
-        return _rows(link, [entry, twin])
+        return row_documents(link, [entry, twin])
 
     def truncate(self, account: str, *, older_than: date) -> list[Row]:
         """Let the bank shorten its history to what is booked on or after a Lagos day; returns what is gone."""
         link = self.link(account)
         ledger, cut = link.bank_account.ledger, lagos_midnight(older_than)
-        gone = _rows(link, [entry for entry in ledger.in_order() if entry.date < cut])
+        gone = row_documents(link, [entry for entry in ledger.in_order() if entry.date < cut])
         self._turn(link, ledger.truncate(cut))
         return gone
 
@@ -181,7 +177,7 @@ class Mutations(World):
         entries = [replace(entry, date=stamped(link.bank_account, entry.date)) for entry in entries]
         self._turn(link, link.bank_account.ledger.post(entries, rerun=rerun))
         booked = link.bank_account.ledger.entries
-        return _rows(link, [booked[entry.key] for entry in entries])
+        return row_documents(link, [booked[entry.key] for entry in entries])
 
     def _turn(self, link: Link, ledger: Ledger) -> None:
         link.bank_account.ledger = ledger
@@ -192,46 +188,3 @@ class Mutations(World):
             return link.key_of(transaction)
         keys = sorted(link.bank_account.ledger.entries.keys() - set(besides))
         return Random(f"{link.bank_account.seed}:{len(keys)}").choice(keys)  # noqa: S311 (no secret)
-
-
-def _rows(link: Link, entries: Iterable[Entry]) -> list[Row]:
-    with_balance = link.bank_account.ledger.mode != "absent"
-    return [row_document(link.transaction_id(entry.key), entry, with_balance=with_balance) for entry in entries]
-
-
-def _reversal(entry: Entry, key: int) -> Entry:
-    """The booking that undoes `entry` at once."""
-    return replace(
-        entry,
-        key=key,
-        follows=entry.key if entry.follows is None else entry.follows,
-        type="debit" if entry.type == "credit" else "credit",
-        narration=f"REVERSAL/{entry.narration}",
-        balance=None if entry.balance is None else entry.balance - entry.signed,
-    )
-
-
-def _fields(row: Row) -> Row:
-    """A row's wire fields as an entry's."""
-    fields = {name: text for name, text in row.items() if name != "id"}
-    if "date" in fields:
-        fields["date"] = _instant(fields["date"], None)
-    return fields
-
-
-def _instant(given: Any, default: datetime | None) -> Any:
-    """An instant from its ISO text or itself; a text that names a day alone is midnight in Lagos."""
-    if given is None:
-        return default
-    instant = datetime.fromisoformat(given) if isinstance(given, str) else given
-    return instant if instant.tzinfo else instant.replace(tzinfo=LAGOS)
-
-
-def summary(link: Link) -> Row:
-    account = link.bank_account
-    return {
-        "id": link.id,
-        "customer_id": link.customer.id,
-        "bank_code": account.institution.bank_code,
-        "account_number": account.account_number,
-    }

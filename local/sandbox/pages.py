@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from local.sandbox.bank import Link
 from local.sandbox.clock import LAGOS, wire_instant
-from local.sandbox.ledger import Entry, Ledger
 from local.sandbox.message import RequestParts, ResponseParts
-from local.sandbox.switches import ServingOrder, Switches
 from local.sandbox.wire import BASE_URL, encode_row, row_document
+
+if TYPE_CHECKING:
+    from local.sandbox.bank import Link
+    from local.sandbox.ledger import Entry, Ledger
+    from local.sandbox.switches import ServingOrder, Switches
 
 DEFAULT_ROWS_A_PAGE = 20
 MASK = (1 << 64) - 1
@@ -197,6 +199,6 @@ def _direction(asked: dict[str, str]) -> str | None:
 
 def _positive(asked: dict[str, str], name: str, default: int) -> int:
     text = asked.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:18])):
+    if not (text.isascii() and text.isdigit() and int(text[:18]) > 0):
         raise BadParameter(f"Invalid {name} query parameter")
     return int(text[:18])

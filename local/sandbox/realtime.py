@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from local.sandbox.bank import Link, SyncStatus
+if TYPE_CHECKING:
+    from local.sandbox.bank import Link, SyncStatus
 
 WINDOW = timedelta(minutes=5)
 COST_NGN = 100

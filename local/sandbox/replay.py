@@ -66,7 +66,8 @@ class Replay:
 
     def _meta(self, page: int) -> dict[str, Any]:
         """The meta that the account's own paging would give a page that was not captured."""
-        first = json.loads(self.pages[min(self.pages)]) if self.pages else {"data": [], "meta": {"total": 0}}
+        nothing: dict[str, Any] = {"data": [], "meta": {"total": 0}}
+        first = json.loads(self.pages[min(self.pages)]) if self.pages else nothing
         total, size = first["meta"]["total"], max(len(first["data"]), 1)
         link = f"{BASE_URL}/accounts/{self.account_id}/transactions?page="
         return {

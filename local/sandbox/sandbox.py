@@ -1,7 +1,5 @@
 """The sandbox itself: one pure function from request to answer, and every operation of the control API as a method."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -61,7 +59,7 @@ class Sandbox(Lifecycle):
     def operate(self, operation: str, arguments: dict[str, Any]) -> Any:
         """Carry out an operation by its name, with its arguments checked against its signature."""
         with self._lock:
-            return validate_call(getattr(self, operation), config=CHECKED)(**arguments)
+            return validate_call(config=CHECKED)(getattr(self, operation))(**arguments)
 
     def accounts(self) -> list[dict[str, Any]]:
         """Every link with its state."""

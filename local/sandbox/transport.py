@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import httpx
 
 from local.sandbox.control import control, is_control
 from local.sandbox.message import RequestParts, ResponseParts
-from local.sandbox.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from local.sandbox.sandbox import Sandbox
 
 
 class SandboxTransport(httpx.BaseTransport):

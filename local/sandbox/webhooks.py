@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from local.sandbox.bank import Link, SyncStatus, hexadecimal
 from local.sandbox.clock import wire_instant
 from local.sandbox.wire import account_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
 
 type EventName = Literal[
     "account_connected",

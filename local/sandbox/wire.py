@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from local.sandbox.bank import Link
 from local.sandbox.clock import wire_instant
-from local.sandbox.ledger import Entry
 from local.sandbox.message import ResponseParts, json_response
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from local.sandbox.bank import Link
+    from local.sandbox.ledger import Entry
 
 # Links always name the real host, whatever host the sandbox listens on (Mono contract 2.2).
 BASE_URL = "https://api.withmono.com/v2"

@@ -13,13 +13,13 @@ from local.sandbox.genesis import mint_link_id
 from local.sandbox.journal import Journal
 from local.sandbox.outbox import Outbox, Webhook
 from local.sandbox.pages import Selections
-from local.sandbox.realtime import Job
 from local.sandbox.switches import Switches
 from local.sandbox.webhooks import Event, EventName, Shape, webhook_body
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from local.sandbox.realtime import Job
     from local.sandbox.replay import Replay
 
 DEFAULT_KEY = "test_sk_sandbox"
