@@ -15,6 +15,7 @@ PipelineError
 │   └── ParametersUnavailable
 └── MonoError                 Mono did not give what was asked
     ├── MonoUnreachable       no answer: refused, reset, timed out, deadline passed
+    │   └── MonoUntrusted     its certificate does not prove that it is Mono
     ├── MonoServerError       5xx
     ├── MonoRateLimited       429; carries Mono's Retry-After
     ├── MonoRefused           401, 402, 403: key, wallet or permission
@@ -112,6 +113,10 @@ class MonoError(PipelineError):
 
 class MonoUnreachable(MonoError):
     """Mono gave no answer in time."""
+
+
+class MonoUntrusted(MonoUnreachable):
+    """Who answers at Mono's address cannot prove to be Mono, so that nothing was sent to it."""
 
 
 class MonoServerError(MonoError):
