@@ -9,11 +9,12 @@ from mono_pipeline.adapters.run_store import account_from
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.errors import AccountUnknown, LeaseLost
 from mono_pipeline.core.run import LinkStatus, RunKind
+from mono_pipeline.core.wire import AccountSnapshot
 
 if TYPE_CHECKING:
     from mono_pipeline.adapters.postgres import Database, Row
     from mono_pipeline.core.run import Account, LeasedRun
-    from mono_pipeline.core.wire import AccountSnapshot
+    from mono_pipeline.core.wire import ListedAccount
 
 _SQL = statements("accounts")
 _RUNS = statements("runs")
@@ -43,17 +44,17 @@ class AccountStore:
             raise AccountUnknown
         return account_from(row)
 
-    def import_snapshot(self, snapshot: AccountSnapshot) -> bool:
+    def import_account(self, account: ListedAccount) -> bool:
         """Add or refresh an account from what Mono says of it; True when it is new."""
         row = self._database.row(
             _SQL["import_account"],
-            mono_account_id=snapshot.account_id,
-            mono_customer_id=snapshot.customer_id,
-            reference=snapshot.reference,
-            bank_code=snapshot.bank_code,
-            account_number=snapshot.account_number,
-            currency=snapshot.currency,
-            data_status=snapshot.data_status,
+            mono_account_id=account.id,
+            mono_customer_id=account.customer_id,
+            reference=account.ref if isinstance(account, AccountSnapshot) else None,
+            bank_code=account.bank_code,
+            account_number=account.account_number,
+            currency=account.currency,
+            data_status=account.data_status,
         )
         return bool(row and row["imported"])
 
@@ -70,7 +71,7 @@ class AccountStore:
             data_status=snapshot.data_status,
             balance_minor=snapshot.balance_minor,
             mono_customer_id=snapshot.customer_id,
-            reference=snapshot.reference,
+            reference=snapshot.ref,
             bank_code=snapshot.bank_code,
             account_number=snapshot.account_number,
             lease_seconds=lease_seconds,

@@ -1,7 +1,7 @@
 """A small typed face over pg8000, which is untyped; nothing else imports it.
 
-One `Database` is one connection, made when first needed and kept while the Lambda environment is warm. A connection that
-failed in any way is dropped, never reused: after a read timeout pg8000's socket is poisoned for good.
+One `Database` is one connection, made when first needed and kept while the Lambda environment is warm. A connection
+that failed in any way is dropped, never reused: after a read timeout pg8000's socket is poisoned for good.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 from pg8000 import native
 from pg8000.exceptions import DatabaseError as ServerError
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
 type Row = dict[str, Any]
 
-# SQLSTATE classes that say "not now": connection, resources, operator intervention, and cannot_connect_now with its kin.
+# SQLSTATE classes that say "not now": connection, resources, operator intervention, transaction state.
 _PASSING_CLASSES = ("08", "53", "57", "25")
 _PASSING_STATES = {"40001", "40P01", "55P03"}
 
 
-class StatementRefused(Exception):  # noqa: N818 - named for what is so
+class StatementRefused(Exception):
     """PostgreSQL refused a statement: a constraint, a right, a type. A defect of ours, not an outage."""
 
     def __init__(self, sqlstate: str, message: str, constraint: str | None) -> None:
@@ -50,6 +51,12 @@ class DatabaseAddress:
     ssl_context: ssl.SSLContext | None = None
     timeout_seconds: float = 30.0
 
+    @property
+    def url(self) -> str:
+        """As `postgresql://user:password@host:port/database`, for the migrator. Holds the password: never log it."""
+        password = f":{quote(self.password(), safe='')}" if self.password else ""
+        return f"postgresql://{quote(self.user, safe='')}{password}@{self.host}:{self.port}/{self.database}"
+
 
 class _Prepared(NamedTuple):
     text: str
@@ -65,7 +72,10 @@ class Database:
         self._in_transaction = False
 
     def rows(self, statement: str, **parameters: Any) -> list[Row]:
-        """Run `statement` (`:name` placeholders) and return its rows. Raises DatabaseUnavailable or StatementRefused."""
+        """Run `statement` (`:name` placeholders) and return its rows. Raises DatabaseUnavailable or StatementRefused.
+
+        Outside a transaction a statement must be safe to run twice, which happens when a kept connection was closed.
+        """
         if self._connection is None or self._in_transaction:
             return self._execute(statement, parameters)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -12,20 +11,13 @@ from mono_pipeline.core.errors import AccountUnknown, AlreadyRunning, LeaseLost
 from mono_pipeline.core.run import Account, LeasedRun, LinkStatus, RunKind, RunStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date
 
     from mono_pipeline.adapters.postgres import Database, Row
     from mono_pipeline.core.verdict import Verdict
 
 _SQL = statements("runs")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRequest:
-    """A run that was asked for. A second request for the same, before it starts, is the same run."""
-
-    run_id: UUID
-    kind: RunKind
 
 
 class RunStore:
@@ -37,8 +29,8 @@ class RunStore:
 
     def request(
         self, account_id: int, *, kind: RunKind, asked: DateWindow | None, requested_by: str, correlation_id: str
-    ) -> RunRequest:
-        """Ask for a run, without starting it."""
+    ) -> UUID:
+        """Ask for a run, without starting it. A second request for the same, before it starts, is the same run."""
         row = self._database.row(
             _SQL["request_run"],
             run_id=uuid4(),
@@ -49,31 +41,75 @@ class RunStore:
             window_start=asked.start if asked else None,
             window_end=asked.end if asked else None,
         )
-        requested = _expected(row)
-        return RunRequest(run_id=requested["run_id"], kind=RunKind(requested["kind"]))
+        return _expected(row)["run_id"]  # type: ignore[no-any-return]  # a uuid column
+
+    def request_unless_open(self, account_id: int, *, kind: RunKind, requested_by: str, correlation_id: str) -> None:
+        """Ask for a run where nothing is asked for or under way."""
+        if not self.has_open(account_id):
+            self.request(account_id, kind=kind, asked=None, requested_by=requested_by, correlation_id=correlation_id)
+
+    def refuse_if_held(self, account_id: int) -> None:
+        """Raise AlreadyRunning while a run holds the account."""
+        row = self._database.row(_SQL["holder"], account_id=account_id)
+        if row is not None:
+            raise AlreadyRunning(str(row["lease_run_id"]))
+
+    def has_open(self, account_id: int) -> bool:
+        """Whether a run of the account is asked for or under way."""
+        return self._database.row(_SQL["next_open_run"], account_id=account_id) is not None
+
+    def request_and_claim(
+        self,
+        account_id: int,
+        *,
+        kind: RunKind,
+        asked: DateWindow | None,
+        requested_by: str,
+        correlation_id: str,
+        flag_reason: str,
+    ) -> tuple[UUID, LeasedRun]:
+        """Ask for a run and take the account's lease in one commit: refused with AlreadyRunning, nothing was asked.
+
+        The leased run is the one asked for, unless an interrupted one goes first.
+        """
+        with self._database.transaction():
+            locked = self._lock(account_id)
+            run_id = self.request(
+                account_id, kind=kind, asked=asked, requested_by=requested_by, correlation_id=correlation_id
+            )
+            leased = self._lease(locked, flag_reason=flag_reason, hop=0)
+        if leased is None:
+            raise LookupError("a run that was just asked for is open")
+        return run_id, leased
 
     def claim(self, account_id: int, *, flag_reason: str, hop: int = 0) -> LeasedRun | None:
         """Take the account's lease for its next open run; None when nothing is asked for.
 
-        An interrupted run is taken up before one that has not started. Raises AlreadyRunning while another run holds the
-        lease, AccountUnknown when the account is gone.
+        An interrupted run is taken up before one that has not started. Raises AlreadyRunning while another run holds
+        the lease, AccountUnknown when the account is gone.
         """
         with self._database.transaction():
-            locked = self._database.row(_SQL["lock_account"], account_id=account_id)
-            if locked is None:
-                raise AccountUnknown
-            if locked["held_by"] is not None:
-                raise AlreadyRunning(str(locked["held_by"]))
-            waiting = self._database.row(_SQL["next_open_run"], account_id=account_id)
-            if waiting is None:
-                return None
-            run_id = waiting["run_id"]
-            lease = self._database.row(
-                _SQL["take_lease"], account_id=account_id, run_id=run_id, lease_seconds=self._lease_seconds
-            )
-            started = self._database.row(
-                _SQL["start_run"], run_id=run_id, flag_reason=flag_reason, hop=hop, watermark=locked["watermark"]
-            )
+            return self._lease(self._lock(account_id), flag_reason=flag_reason, hop=hop)
+
+    def _lock(self, account_id: int) -> Row:
+        locked = self._database.row(_SQL["lock_account"], account_id=account_id)
+        if locked is None:
+            raise AccountUnknown
+        if locked["held_by"] is not None:
+            raise AlreadyRunning(str(locked["held_by"]))
+        return locked
+
+    def _lease(self, locked: Row, *, flag_reason: str, hop: int) -> LeasedRun | None:
+        waiting = self._database.row(_SQL["next_open_run"], account_id=locked["id"])
+        if waiting is None:
+            return None
+        run_id = waiting["run_id"]
+        lease = self._database.row(
+            _SQL["take_lease"], account_id=locked["id"], run_id=run_id, lease_seconds=self._lease_seconds
+        )
+        started = self._database.row(
+            _SQL["start_run"], run_id=run_id, flag_reason=flag_reason, hop=hop, watermark=locked["watermark"]
+        )
         return _leased(locked, _expected(lease), _expected(started))
 
     def served_since(self, account_id: int, sent_at: float) -> bool:
@@ -81,13 +117,17 @@ class RunStore:
         row = self._database.row(_SQL["served_since"], account_id=account_id, sent_at=sent_at)
         return bool(_expected(row)["served"])
 
-    def hold(self, run: LeasedRun) -> None:
-        """Lock the account and renew the lease; the first statement of every commit. Raises LeaseLost."""
+    def hold(self, run: LeasedRun) -> int:
+        """Lock the account and renew the lease; the first statement of every commit. Raises LeaseLost.
+
+        Returns the account's failures in a row so far.
+        """
         held = self._database.row(
             _SQL["hold_lease"], account_id=run.account.id, fence=run.fence, lease_seconds=self._lease_seconds
         )
         if held is None:
             raise LeaseLost
+        return int(held["failure_streak"])
 
     def begin_next_pass(self, run: LeasedRun) -> int:
         """Forget the pass that drifted and return the next one's number."""
@@ -133,22 +173,25 @@ class RunStore:
         run: LeasedRun,
         status: RunStatus,
         *,
-        next_attempt_seconds: float,
+        retry: Callable[[int], float],
         verdict: Verdict | None = None,
         error_code: str | None = None,
     ) -> int:
-        """End a run that proves nothing; the watermark stays. Returns the account's failures in a row."""
+        """End a run that proves nothing; the watermark stays. Returns the account's failures in a row.
+
+        `retry` tells from the failures in a row, this one included, in how many seconds the account is tried again.
+        """
         with self._database.transaction():
-            self.hold(run)
+            streak = self.hold(run) + (status is RunStatus.FAILED)
             self._finish(run, status, verdict=verdict, error_code=error_code)
-            row = self._database.row(
+            self._database.rows(
                 _SQL["account_did_not_succeed"],
                 account_id=run.account.id,
                 fence=run.fence,
-                failed=status is RunStatus.FAILED,
-                next_attempt_seconds=next_attempt_seconds,
+                failure_streak=streak,
+                next_attempt_seconds=retry(streak),
             )
-            return int(_expected(row)["failure_streak"])
+        return streak
 
     def show(self, run_id: UUID) -> Row | None:
         """The run as its public description reads it, or None."""

@@ -1,4 +1,4 @@
-"""Named SQL: each statement stands in a `.sql` file behind a line `-- name: its_name`, and a line on what it guarantees."""
+"""Named SQL: a statement stands in a `.sql` file behind `-- name: its_name` and a line on what it guarantees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transactions in PostgreSQL: a flush lands rows and their share of the digest together; a pass is checked against them."""
+"""Transactions in PostgreSQL: a flush lands rows and digest together; a pass is checked against the tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from mono_pipeline.adapters.postgres import Database
+    from mono_pipeline.adapters.postgres import Database, Row
     from mono_pipeline.adapters.run_store import RunStore
     from mono_pipeline.core.booking import DateWindow
     from mono_pipeline.core.run import LeasedRun
@@ -87,7 +87,7 @@ class TransactionStore:
 
     def differing_days(self, run: LeasedRun, covered: DateWindow | None) -> list[DifferingDay]:
         """Covered days on which the pass and the tables do not agree; `covered` None means every day."""
-        return [DifferingDay(**_whole(row)) for row in self._database.rows(_SQL["differing_days"], **_scope(run, covered))]
+        return [_differing_day(row) for row in self._database.rows(_SQL["differing_days"], **_scope(run, covered))]
 
     def missing_days(self, run: LeasedRun, covered: DateWindow | None) -> list[date]:
         """Booking days of stored rows, on covered days, that the pass did not show; one entry a row."""
@@ -116,7 +116,7 @@ def _joined(pages: Sequence[TransactionPage]) -> str:
 
 
 def _rejected_keys(pages: Sequence[TransactionPage]) -> list[str]:
-    """What tells quarantined rows apart when distinct rows are counted: the id where there is one, and which of its kind."""
+    """What tells quarantined rows apart when distinct rows are counted: id or raw row, and which of its kind."""
     keys: list[str] = []
     for page in pages:
         seen_on_page: dict[str, int] = {}
@@ -149,6 +149,14 @@ def _scope(run: LeasedRun, covered: DateWindow | None) -> dict[str, object]:
     }
 
 
-def _whole(row: dict[str, object]) -> dict[str, object]:
+def _differing_day(row: Row) -> DifferingDay:
     """Sums come as numeric because a day may exceed bigint; they are whole minor units all the same."""
-    return {name: value if name == "day" else int(str(value)) for name, value in row.items()}
+    return DifferingDay(
+        day=row["day"],
+        bank_rows=row["bank_rows"],
+        stored_rows=row["stored_rows"],
+        bank_credits=int(row["bank_credits"]),
+        stored_credits=int(row["stored_credits"]),
+        bank_debits=int(row["bank_debits"]),
+        stored_debits=int(row["stored_debits"]),
+    )

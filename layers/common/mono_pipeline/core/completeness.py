@@ -50,9 +50,9 @@ COMPLETE = PassJudgement(outcome=PassOutcome.COMPLETE)
 def judge_pass(totals: PassTotals, *, end: PassEnd, windowed: bool, totals_ignore_window: bool) -> PassJudgement:
     """Judge one pass by its counts.
 
-    A row that came twice or a total that moved is drift: somebody changed the set while it was paged. Then the number of
-    distinct rows must be the total. Only a windowed pass may differ, and only where it has been seen that `meta.total`
-    ignores the date filters (undocumented: Mono contract 2.2).
+    A row that came twice or a total that moved is drift: somebody changed the set while it was paged. Then the number
+    of distinct rows must be the total. Only a windowed pass may differ, and only where it has been seen that
+    `meta.total` ignores the date filters (undocumented: Mono contract 2.2).
     """
     if end is PassEnd.ENDLESS:
         return PassJudgement(outcome=PassOutcome.INCOMPLETE, reason=VerdictReason.ENDLESS_PAGES)

@@ -29,3 +29,7 @@ class Deadline:
     def within(self, seconds: float) -> Deadline:
         """The earlier of this deadline and `seconds` from now."""
         return Deadline(at=min(self.at, time.monotonic() + seconds))
+
+    def later(self, seconds: float) -> Deadline:
+        """This deadline with `seconds` of grace."""
+        return Deadline(at=self.at + seconds)

@@ -4,6 +4,7 @@ PipelineError
 ├── InvalidInput              the caller's request is wrong: 422, names the field
 ├── MalformedFlag             the flag's text cannot be read: off at once, with an alarm
 ├── AccountUnknown            404
+├── RunUnknown                404
 ├── AccountBlocked            the account cannot be read now: unlinked, or Mono refuses it
 ├── AlreadyRunning            a run holds the account's lease: 409, names the run
 ├── ProviderPaused            nobody may call Mono just now: rate budget or block; come back later
@@ -51,6 +52,10 @@ class MalformedFlag(PipelineError):
 
 class AccountUnknown(PipelineError):
     """No bank account with this id is known here."""
+
+
+class RunUnknown(PipelineError):
+    """No run with this id is known here."""
 
 
 class AccountBlocked(PipelineError):

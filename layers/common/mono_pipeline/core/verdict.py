@@ -74,9 +74,7 @@ def judge_days(
         return unverifiable(VerdictReason.SUSPICIOUS_EMPTY)
     unexplained = [day.day for day in differing if day.day not in set(missing_days)]
     if unexplained:
-        return Verdict(
-            kind=VerdictKind.MISMATCH, reason=VerdictReason.DAYS_DIFFER, first_bad_day=min(unexplained)
-        )
+        return Verdict(kind=VerdictKind.MISMATCH, reason=VerdictReason.DAYS_DIFFER, first_bad_day=min(unexplained))
     if missing_days:
         return unverifiable(VerdictReason.REMOVAL_PENDING)
     if open_quarantine:

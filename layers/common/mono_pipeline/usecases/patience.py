@@ -19,14 +19,18 @@ class Patience:
     """The sleep an invocation may still spend. Waiting longer is the queue's work, not a Lambda's."""
 
     def __init__(
-        self, *, seconds: float = MAX_SLEEP_SECONDS, sleep: Callable[[float], None] = time.sleep, jitter: random.Random | None = None
+        self,
+        *,
+        seconds: float = MAX_SLEEP_SECONDS,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: random.Random | None = None,
     ) -> None:
         self._left = seconds
         self._sleep = sleep
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries; nothing is kept secret by it
 
     def backoff(self, attempt: int) -> bool:
-        """Sleep before attempt number `attempt + 1` (exponential, full jitter); False when there is no more patience."""
+        """Sleep before attempt number `attempt + 1` (exponential, with jitter); False when patience is at its end."""
         if attempt >= MAX_ATTEMPTS:
             return False
         longest = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (attempt - 1))

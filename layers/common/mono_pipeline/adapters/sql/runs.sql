@@ -13,6 +13,9 @@ SELECT a.id, a.mono_account_id, a.currency, a.watermark, a.last_full_read_at, a.
        CASE WHEN a.lease_until > pipeline_now() THEN a.lease_run_id END AS held_by
 FROM bank_accounts a WHERE a.id = :account_id FOR UPDATE;
 
+-- name: holder
+SELECT lease_run_id FROM bank_accounts WHERE id = :account_id AND lease_until > pipeline_now();
+
 -- name: next_open_run
 -- What was interrupted goes first, then what was asked for longest ago.
 SELECT run_id FROM sync_runs
@@ -46,7 +49,7 @@ RETURNING run_id, kind, requested_by, correlation_id, window_start, window_end, 
 -- The first statement of every commit: locks the account, renews the lease; no row means that the lease was lost.
 UPDATE bank_accounts SET lease_until = pipeline_now() + make_interval(secs => :lease_seconds)
  WHERE id = :account_id AND fence = :fence
-RETURNING id;
+RETURNING failure_streak;
 
 -- name: release_lease
 UPDATE bank_accounts SET lease_until = NULL, lease_run_id = NULL,
@@ -87,13 +90,12 @@ UPDATE bank_accounts
 RETURNING id;
 
 -- name: account_did_not_succeed
--- The watermark stays. failed counts towards the streak; incomplete and stopped do not.
+-- The watermark stays.
 UPDATE bank_accounts
-   SET failure_streak = CASE WHEN :failed THEN failure_streak + 1 ELSE failure_streak END,
+   SET failure_streak = :failure_streak,
        next_attempt_at = pipeline_now() + make_interval(secs => :next_attempt_seconds),
        lease_until = NULL, lease_run_id = NULL
- WHERE id = :account_id AND fence = :fence
-RETURNING failure_streak;
+ WHERE id = :account_id AND fence = :fence;
 
 -- name: show_run
 SELECT r.run_id, a.mono_account_id AS account_id, r.kind, r.status, r.started_at, r.finished_at, r.requested_at, r.verdict,

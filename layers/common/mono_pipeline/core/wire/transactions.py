@@ -21,7 +21,7 @@ MAX_ROWS = 5_000  # we ask for pages of 100 and never for `paginate=false`
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TransactionPage:
-    """One page, with every row either good or rejected: `seen == row_count + len(rejected)`.
+    """Page `number` (from 1), with every row either good or rejected: `seen == row_count + len(rejected)`.
 
     `rows_json` is an array for `json_to_recordset` with one object a good row: `id`, `amount` (minor units), `type`
     (debit or credit), `currency` (or null), `narration` ("" where the bank says nothing), `category` (or null),
@@ -30,6 +30,7 @@ class TransactionPage:
     own word. `not_ready` is `data: null`: not an empty page but no page.
     """
 
+    number: int
     rows_json: str = field(repr=False)
     row_count: int
     seen: int
@@ -37,9 +38,6 @@ class TransactionPage:
     total: int
     has_next: bool
     not_ready: bool
-
-
-_NOT_READY = TransactionPage(rows_json="[]", row_count=0, seen=0, rejected=(), total=0, has_next=False, not_ready=True)
 
 
 def parse_transactions(body: bytes, *, account_id: str, page: int, today: date) -> TransactionPage:
@@ -53,12 +51,15 @@ def parse_transactions(body: bytes, *, account_id: str, page: int, today: date) 
     """
     envelope = open_envelope(body)
     if envelope.payload is None:
-        return _NOT_READY
+        return TransactionPage(
+            number=page, rows_json="[]", row_count=0, seen=0, rejected=(), total=0, has_next=False, not_ready=True
+        )
     meta = _own_meta(envelope.meta, account_id, page)
     entries = _rows_of(envelope.payload, account_id)
     plausible = PlausibleDates.until(today)
     good, rejected = _settle_ids(entries, [read_row(entry, plausible) for entry in entries])
     return TransactionPage(
+        number=page,
         rows_json=f"[{','.join(row.spelled for row in good)}]",
         row_count=len(good),
         seen=len(entries),

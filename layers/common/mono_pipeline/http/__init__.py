@@ -1,0 +1,1 @@
+"""The public HTTP interface: what callers send, and what they are answered."""

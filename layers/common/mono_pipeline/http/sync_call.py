@@ -1,0 +1,151 @@
+"""`POST /api/v1/banking/transactions/sync` on the wire: the body that is asked with, the answers, the errors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mono_pipeline.core.booking import DateWindow
+from mono_pipeline.core.errors import (
+    AccountBlocked,
+    AccountUnknown,
+    AlreadyRunning,
+    DependencyUnavailable,
+    InvalidInput,
+    PipelineError,
+    RunUnknown,
+)
+from mono_pipeline.core.identity import parse_account_id
+from mono_pipeline.usecases.sync_request import SyncAnswer, SyncAsked
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+OPERATION: Final = "sync_banking_transactions"
+UNAVAILABLE_RETRY_SECONDS: Final = 5
+_STATUS_CODES: Final = {
+    "completed": 200,
+    "incomplete": 200,
+    "deferred": 200,
+    "accepted": 202,
+    "account_blocked": 409,
+    "failed": 502,
+    "paused": 503,
+}
+
+type Answer = tuple[int, dict[str, Any], dict[str, str]]
+
+
+class SyncBody(BaseModel):
+    """The body of a sync call; `start` and `end` are booking dates, both included, given together or not at all."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    account_id: str
+    start: date | None = None
+    end: date | None = None
+
+
+def read_sync_call(body: str, *, correlation_id: str) -> SyncAsked:
+    """What a body asks for. Raises InvalidInput naming the first field that is wrong."""
+    try:
+        read = SyncBody.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise InvalidInput(".".join(str(part) for part in first["loc"]) or "body", first["msg"]) from error
+    return SyncAsked(account_id=parse_account_id(read.account_id), window=_window(read), correlation_id=correlation_id)
+
+
+def answer(outcome: SyncAnswer, correlation_id: str) -> Answer:
+    """Status code, JSON body and headers of an outcome."""
+    body: dict[str, Any] = {"operation": OPERATION, "status": outcome.status, "correlation_id": correlation_id}
+    if outcome.run is not None:
+        body["run"] = run_on_the_wire(outcome.run)
+    if outcome.guidance is not None:
+        body["guidance"] = asdict(outcome.guidance)
+    if outcome.warnings:
+        body["warnings"] = list(outcome.warnings)
+    if outcome.blocked is not None:
+        body["reason"] = outcome.blocked
+        body["error"] = {"code": "account_blocked", "message": f"Mono refuses this account: {outcome.blocked}"}
+    if outcome.status == "failed" and outcome.run is not None:
+        body["error"] = {"code": outcome.run["error_code"], "message": "Mono did not give what was asked"}
+    if outcome.paused is None:
+        return _STATUS_CODES[outcome.status], body, {}
+    body["reason"] = outcome.paused.reason
+    return 503, body, {"Retry-After": str(max(1, round(outcome.paused.seconds)))}
+
+
+def error_answer(error: PipelineError, correlation_id: str) -> Answer:
+    """Status code, JSON body and headers of an error. Texts of our own only: nothing of a driver or of Mono's."""
+    code, name = next((code, name) for kind, code, name in _ERRORS if isinstance(error, kind))
+    body = {"operation": OPERATION, "status": name, **_more(error), "error": {"code": name, "message": str(error)}}
+    headers = {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)} if code == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return code, {**body, "correlation_id": correlation_id}, headers
+
+
+def run_on_the_wire(run: dict[str, Any]) -> dict[str, Any]:
+    """A run as every answer shows it; dates and instants in ISO 8601."""
+    return {
+        "run_id": str(run["run_id"]),
+        "account_id": run["account_id"],
+        "status": run["status"],
+        "verdict": {
+            "kind": run["verdict"],
+            "reason": run["verdict_reason"],
+            "first_bad_day": _iso(run["first_bad_day"]),
+        },
+        "counts": {name: run[f"rows_{name}"] for name in ("seen", "inserted", "updated", "unchanged", "quarantined")},
+        "window": {"start": _iso(run["window_start"]), "end": _iso(run["window_end"])},
+        "started_at": _iso(run["started_at"]),
+        "finished_at": _iso(run["finished_at"]),
+        "pages_read": run["pages_read"],
+        "mono_total": run["mono_total"],
+        "error_code": run["error_code"],
+    }
+
+
+def run_answer(run: dict[str, Any], correlation_id: str) -> Answer:
+    """The answer to a question for a run: a requested one that nobody started yet is `accepted`."""
+    status = "accepted" if run["status"] == "running" and run["started_at"] is None else run["status"]
+    body = {"operation": OPERATION, "status": status, "run": run_on_the_wire(run), "correlation_id": correlation_id}
+    return 200, body, {}
+
+
+def _window(read: SyncBody) -> DateWindow | None:
+    if read.start is None and read.end is None:
+        return None
+    if read.start is None or read.end is None:
+        raise InvalidInput("start" if read.start is None else "end", "is missing: give both days, or none")
+    return DateWindow(start=read.start, end=read.end)
+
+
+_ERRORS: Final[tuple[tuple[type[PipelineError], int, str], ...]] = (
+    (InvalidInput, 422, "invalid_input"),
+    (AccountUnknown, 404, "unknown_account"),
+    (RunUnknown, 404, "unknown_run"),
+    (AlreadyRunning, 409, "already_running"),
+    (AccountBlocked, 409, "account_blocked"),
+    (DependencyUnavailable, 503, "unavailable"),
+    (PipelineError, 500, "internal_error"),
+)
+
+
+def _more(error: PipelineError) -> dict[str, str]:
+    match error:
+        case InvalidInput():
+            return {"field": error.field}
+        case AlreadyRunning():
+            return {"run_id": error.run_id}
+        case AccountBlocked():
+            return {"reason": error.reason}
+        case _:
+            return {}
+
+
+def _iso(moment: date | datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None

@@ -1,0 +1,225 @@
+"""One run of one account: read the whole window page by page, land it flush by flush, and say whether it is the bank's.
+
+A run may span several invocations. Where it stands is in PostgreSQL after every flush and nowhere else, so that a kill
+at any point costs at most the pages since the last flush.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mono_pipeline.core import schedule
+from mono_pipeline.core.classify import TreatmentKind, classify
+from mono_pipeline.core.completeness import MAX_PASSES, PassJudgement, PassOutcome, judge_pass, judge_unclear_total
+from mono_pipeline.core.errors import (
+    MonoError,
+    MonoRateLimited,
+    MonoUnreachable,
+    ProviderPaused,
+)
+from mono_pipeline.core.reading import plan_reading
+from mono_pipeline.core.run import LinkStatus, RunKind, RunStatus
+from mono_pipeline.core.verdict import Verdict, VerdictKind, VerdictReason, judge_days, unverifiable
+from mono_pipeline.usecases.observer import Stage
+from mono_pipeline.usecases.paid_calls import PaidCalls
+from mono_pipeline.usecases.pass_run import GRACE_SECONDS, PassRun, PassStop
+
+if TYPE_CHECKING:
+    from mono_pipeline.adapters.transaction_store import PassReading
+    from mono_pipeline.core.deadline import Deadline
+    from mono_pipeline.core.reading import Reading
+    from mono_pipeline.core.run import LeasedRun
+    from mono_pipeline.core.wire import AccountSnapshot
+    from mono_pipeline.usecases.collaborators import Collaborators
+
+_BLOCKED_PROVIDER_SECONDS = 60.0  # a blocked provider is probed once a minute
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEnd:
+    """How this invocation left a run. `RUNNING` means that it goes on later: out of time, or nobody may call Mono."""
+
+    run: LeasedRun
+    status: RunStatus
+    verdict: Verdict | None = None
+    error_code: str | None = None
+    blocked: str | None = None
+    paused: ProviderPaused | None = None
+
+
+class AccountSync:
+    """Works on one leased run."""
+
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._with = collaborators
+
+    def run(self, run: LeasedRun, deadline: Deadline) -> RunEnd:
+        """Read, land and judge until the run ends, time is up, or nobody may call Mono.
+
+        Raises LeaseLost when another run took the account over, DatabaseUnavailable when PostgreSQL is gone; in both
+        cases what was flushed stays and the rest is read again.
+        """
+        self._with.observer.event("mono.fetch.started", run)
+        calls = PaidCalls(
+            budget=self._with.budget,
+            patience=self._with.patience(),
+            executor=self._with.executor,
+            deadline=deadline,
+        )
+        try:
+            return self._read_and_judge(run, deadline, calls)
+        except ProviderPaused as pause:
+            return self._paused(run, pause)
+        except MonoError as error:
+            if deadline.expired and isinstance(error, MonoUnreachable):
+                return self._out_of_time(run)
+            return self._mono_failed(run, error, deadline)
+        finally:
+            self._with.budget.give_back()
+
+    def _read_and_judge(self, run: LeasedRun, deadline: Deadline, calls: PaidCalls) -> RunEnd:
+        snapshot = self._snapshot(run, deadline, calls)
+        reading = plan_reading(run, overlap_days=self._with.settings.mono_overlap_days)
+        while True:
+            read = PassRun(self._with, run, reading, deadline=deadline, calls=calls, snapshot=snapshot)
+            stop = read.go()
+            if stop is PassStop.OUT_OF_TIME:
+                return self._out_of_time(run)
+            if stop is PassStop.FLAG_OFF:
+                return self._end(run, RunStatus.STOPPED, retry=schedule.STOPPED_RETRY)
+            if stop is PassStop.NOT_READY:
+                return self._incomplete(run, VerdictReason.NOT_READY, retry=schedule.NOT_READY_RETRY)
+            found = self._with.transactions.pass_reading(run)
+            judgement = judge_pass(
+                found.totals,
+                end=read.end,
+                windowed=reading.window is not None,
+                totals_ignore_window=run.account.totals_ignore_window,
+            )
+            if judgement.outcome is PassOutcome.DRIFTED and run.pass_number < MAX_PASSES:
+                self._with.observer.event("mono.fetch.drifted", run, pass_number=run.pass_number)
+                run = replace(run, pass_number=self._with.runs.begin_next_pass(run), pages_done=0)
+                continue
+            return self._judge(run, reading, found, judgement, read)
+
+    def _snapshot(self, run: LeasedRun, deadline: Deadline, calls: PaidCalls) -> AccountSnapshot:
+        """The account's own page: whether its data are ready, and its balance."""
+        until = deadline.later(GRACE_SECONDS)
+        snapshot = calls.once(partial(self._with.mono.account, run.account.mono_account_id, deadline=until))
+        self._with.accounts.note_snapshot(run, snapshot, lease_seconds=self._with.settings.lease_seconds)
+        return snapshot
+
+    def _judge(
+        self, run: LeasedRun, reading: Reading, found: PassReading, judgement: PassJudgement, read: PassRun
+    ) -> RunEnd:
+        unclear = judgement.outcome is PassOutcome.TOTAL_UNCLEAR
+        if unclear:
+            judgement = judge_unclear_total(
+                windowed_total=found.totals.highest_total, unfiltered_total=read.unfiltered_total()
+            )
+        if judgement.outcome is not PassOutcome.COMPLETE:
+            reason = judgement.reason or VerdictReason.TOTAL_DIFFERS
+            return self._incomplete(run, reason, retry=schedule.INCOMPLETE_RETRY)
+        return self._complete(run, reading, found, totals_ignore_window=unclear)
+
+    def _complete(self, run: LeasedRun, reading: Reading, found: PassReading, *, totals_ignore_window: bool) -> RunEnd:
+        """Verdict, watermark and the end of the run, in one commit."""
+        with self._with.database.transaction():
+            self._with.runs.hold(run)
+            verdict = self._verdict(run, reading, found)
+            self._with.runs.finish_complete(
+                run,
+                verdict,
+                # what is stored is not what was read: the window must not move past it
+                newest_day=None if verdict.kind is VerdictKind.MISMATCH else found.newest_day,
+                totals_ignore_window=totals_ignore_window,
+                interval_seconds=self._with.settings.sync_interval_hours * 3600,
+            )
+        if found.totals.rows_read == 0:
+            self._with.observer.zero_transactions(run)
+            self._with.observer.event("mono.fetch.zero_transactions", run)
+        return self._ended(RunEnd(run=run, status=RunStatus.COMPLETED, verdict=verdict))
+
+    def _verdict(self, run: LeasedRun, reading: Reading, found: PassReading) -> Verdict:
+        stored = self._with.transactions
+        differing = stored.differing_days(run, reading.covered)
+        return judge_days(
+            differing=differing,
+            # only days that differ are looked at row by row
+            missing_days=stored.missing_days(run, reading.covered) if differing else [],
+            open_quarantine=stored.open_quarantine(run),
+            read_nothing=found.totals.rows_read == 0,
+        )
+
+    def _incomplete(self, run: LeasedRun, reason: VerdictReason, *, retry: float) -> RunEnd:
+        return self._end(run, RunStatus.INCOMPLETE, verdict=unverifiable(reason), retry=retry)
+
+    def _out_of_time(self, run: LeasedRun) -> RunEnd:
+        self._with.runs.release(run)
+        return self._ended(RunEnd(run=run, status=RunStatus.RUNNING))
+
+    def _paused(self, run: LeasedRun, pause: ProviderPaused) -> RunEnd:
+        """The run stays open and goes on when the pause is over; nobody's receive count is burnt."""
+        self._with.runs.release(run, next_attempt_seconds=pause.seconds)
+        return self._ended(RunEnd(run=run, status=RunStatus.RUNNING, paused=pause))
+
+    def _mono_failed(self, run: LeasedRun, error: MonoError, deadline: Deadline) -> RunEnd:
+        """What the error table says, once the attempts in place are used up."""
+        treatment = classify(error)
+        if isinstance(error, MonoRateLimited):
+            return self._pause_everybody(run, ProviderPaused(treatment.defer_seconds, treatment.reason))
+        if treatment.kind is TreatmentKind.PROVIDER_SUSPECT and self._provider_fails(deadline):
+            return self._pause_everybody(run, ProviderPaused(_BLOCKED_PROVIDER_SECONDS, treatment.reason))
+        failed = self._end(
+            run, RunStatus.FAILED, error_code=treatment.reason, error=error, retry=treatment.defer_seconds
+        )
+        if treatment.kind in {TreatmentKind.PROVIDER_SUSPECT, TreatmentKind.ACCOUNT_BLOCKED}:
+            self._with.accounts.block(run.account.id, status=LinkStatus.REFUSED, retry_seconds=treatment.defer_seconds)
+            return replace(failed, blocked=treatment.reason)
+        return failed
+
+    def _provider_fails(self, deadline: Deadline) -> bool:
+        """Whether Mono refuses the account list too: then it is our key or our wallet, not this account."""
+        try:
+            self._with.mono.accounts(page=1, deadline=deadline.later(GRACE_SECONDS))
+        except MonoError as error:
+            return classify(error).kind is TreatmentKind.PROVIDER_SUSPECT
+        return False
+
+    def _pause_everybody(self, run: LeasedRun, pause: ProviderPaused) -> RunEnd:
+        self._with.budget.pause(pause.seconds, pause.reason)
+        return self._paused(run, pause)
+
+    def _end(  # every way to end without success
+        self,
+        run: LeasedRun,
+        status: RunStatus,
+        *,
+        verdict: Verdict | None = None,
+        error_code: str | None = None,
+        error: MonoError | None = None,
+        retry: float = 0.0,
+    ) -> RunEnd:
+        interval = self._with.settings.sync_interval_hours * 3600
+        streak = self._with.runs.finish_without_success(
+            run,
+            status,
+            verdict=verdict,
+            error_code=error_code,
+            retry=lambda streak: max(retry, schedule.after_failures(streak, interval_seconds=interval)),
+        )
+        if error_code is not None:
+            self._with.observer.error(run, _fetch_stage(run), error_code)
+            self._with.observer.event("mono.fetch.failed", run, reason=error_code, problem=str(error), streak=streak)
+        return self._ended(RunEnd(run=run, status=status, verdict=verdict, error_code=error_code))
+
+    def _ended(self, end: RunEnd) -> RunEnd:
+        if end.status is RunStatus.COMPLETED:
+            self._with.observer.event("mono.fetch.completed", end.run)
+        return end
+
+
+def _fetch_stage(run: LeasedRun) -> Stage:
+    return Stage.BACKFILL if run.kind is RunKind.FULL else Stage.SYNC

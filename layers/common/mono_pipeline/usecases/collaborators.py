@@ -1,0 +1,46 @@
+"""What the use cases talk to, built once an environment by `bootstrap`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+
+    from mono_pipeline.adapters.account_store import AccountStore
+    from mono_pipeline.adapters.flag_reader import FlagReader
+    from mono_pipeline.adapters.mono_client import MonoClient
+    from mono_pipeline.adapters.postgres import Database
+    from mono_pipeline.adapters.queue import WorkQueue
+    from mono_pipeline.adapters.rate_budget import RateBudget
+    from mono_pipeline.adapters.run_store import RunStore
+    from mono_pipeline.adapters.settings import Settings
+    from mono_pipeline.adapters.transaction_store import TransactionStore
+    from mono_pipeline.usecases.observer import Observer
+    from mono_pipeline.usecases.patience import Patience
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collaborators:
+    """The adapters of one environment. `patience` makes a fresh allowance of sleep for each invocation."""
+
+    database: Database
+    accounts: AccountStore
+    runs: RunStore
+    transactions: TransactionStore
+    budget: RateBudget
+    mono: MonoClient
+    flag: FlagReader
+    daily: WorkQueue
+    backfill: WorkQueue
+    settings: Settings
+    observer: Observer
+    executor: Executor
+    patience: Callable[[], Patience]
+
+    def queue_of(self, kind_of_source: str) -> WorkQueue:
+        """The work queue whose ARN or URL ends in the same name as `kind_of_source`."""
+        name = kind_of_source.rsplit(":", 1)[-1]
+        return self.backfill if self.settings.backfill_queue_url.endswith(f"/{name}") else self.daily

@@ -1,0 +1,92 @@
+"""What an operator asks of the database through the ops function: one action, one answer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from mono_pipeline.core.errors import AccountUnknown, InvalidInput, PipelineError, RunUnknown
+from mono_pipeline.core.identity import parse_account_id
+from mono_pipeline.usecases.account_import import AccountImport
+from mono_pipeline.usecases.paid_calls import PaidCalls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mono_pipeline.core.deadline import Deadline
+    from mono_pipeline.usecases.collaborators import Collaborators
+
+    type Event = dict[str, Any]
+
+_LARGEST_PAGE: Final = 500
+
+
+class Operations:
+    """The actions of the ops function but `migrate`, by name."""
+
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._with = collaborators
+
+    def perform(self, event: Event, deadline: Deadline) -> Event:
+        """The answer to an event; an error of the tree becomes its answer, any other is Lambda's to report."""
+        actions: dict[str, Callable[[Event, Deadline], Event]] = {
+            "accounts.import": self._import,
+            "accounts.list": self._list,
+            "accounts.show": self._show,
+            "runs.show": self._run,
+        }
+        try:
+            action = actions.get(event.get("action", ""))
+            if action is None:
+                raise InvalidInput("action", f"is none of: migrate, {', '.join(actions)}")
+            return action(event, deadline)
+        except PipelineError as error:
+            return {"error": {"code": type(error).__name__, "message": str(error)}}
+
+    def _import(self, event: Event, deadline: Deadline) -> Event:
+        """`account_ids` (none: all that Mono lists, from `page` on)."""
+        calls = PaidCalls(
+            budget=self._with.budget,
+            patience=self._with.patience(),
+            executor=self._with.executor,
+            deadline=deadline,
+        )
+        bring = AccountImport(self._with, calls)
+        wanted = [parse_account_id(text) for text in event.get("account_ids") or []]
+        try:
+            return asdict(
+                bring.named(wanted, deadline) if wanted else bring.all(deadline, first_page=event.get("page", 1))
+            )
+        finally:
+            self._with.budget.give_back()
+
+    def _list(self, event: Event, _deadline: Deadline) -> Event:
+        """`limit` accounts after the id `after`; `next` is where the following page starts, or null."""
+        limit = min(int(event.get("limit", 100)), _LARGEST_PAGE)
+        rows = self._with.accounts.page(after=str(event.get("after", "")), limit=limit)
+        return {
+            "accounts": [_plain(row) for row in rows],
+            "next": rows[-1]["mono_account_id"] if len(rows) == limit else None,
+        }
+
+    def _show(self, event: Event, _deadline: Deadline) -> Event:
+        account = self._with.accounts.find(parse_account_id(str(event.get("account_id", ""))))
+        rows = self._with.accounts.page(only=account.mono_account_id, limit=1)
+        if not rows:
+            raise AccountUnknown
+        return {"account": _plain(rows[0])}
+
+    def _run(self, event: Event, _deadline: Deadline) -> Event:
+        try:
+            run = self._with.runs.show(UUID(str(event.get("run_id", ""))))
+        except ValueError as error:
+            raise InvalidInput("run_id", "is not a run id") from error
+        if run is None:
+            raise RunUnknown
+        return {"run": _plain(run)}
+
+
+def _plain(row: Event) -> Event:
+    """A row as JSON: dates, instants and ids as text."""
+    return {name: value if isinstance(value, str | int | None) else str(value) for name, value in row.items()}

@@ -1,0 +1,102 @@
+"""The tick: asks for a run of every account that is due, and wakes again what was asked for and never served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from mono_pipeline.adapters.queue import FetchRequested
+from mono_pipeline.core.flag import decide
+from mono_pipeline.core.run import RunKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mono_pipeline.adapters.account_store import DueAccount
+    from mono_pipeline.core.deadline import Deadline
+    from mono_pipeline.core.flag import FlagReading
+    from mono_pipeline.usecases.collaborators import Collaborators
+
+_BATCH = 500
+_QUIET_SECONDS = 600.0  # an open run that nobody woke for this long was lost on its way
+_SECONDS_PER_HOUR = 3_600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TickResult:
+    """What one tick did. `deferred` accounts were due, and the flag is off for them."""
+
+    requested: int = 0
+    woken_again: int = 0
+    deferred: int = 0
+
+    def __add__(self, other: TickResult) -> TickResult:
+        return TickResult(
+            requested=self.requested + other.requested,
+            woken_again=self.woken_again + other.woken_again,
+            deferred=self.deferred + other.deferred,
+        )
+
+
+class ScheduleTick:
+    """Serves the schedule. Two ticks at once never ask for the same account twice."""
+
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._with = collaborators
+
+    def tick(self, deadline: Deadline) -> TickResult:
+        """Go through everything that is due, in batches, until none is left or time is up."""
+        reading = self._with.flag.read()
+        if reading.off_for_everyone:
+            # nothing is touched: what is due stays due, and turning the flag on finds it
+            self._with.observer.event("mono.pipeline.deferred", None, flag_reason=decide(reading).reason)
+            return TickResult()
+        result = self._wake_unserved(reading)
+        while not deadline.expired:
+            due = self._with.accounts.take_due(
+                limit=_BATCH,
+                interval_seconds=self._with.settings.sync_interval_hours * _SECONDS_PER_HOUR,
+                deep_read_days=self._with.settings.deep_read_days,
+            )
+            result += self._request(due, reading)
+            if len(due) < _BATCH:
+                break
+        return result
+
+    def _request(self, due: list[DueAccount], reading: FlagReading) -> TickResult:
+        wanted = [account for account in due if _enabled(reading, account)]
+        correlation_id = str(uuid4())
+        for account in wanted:
+            self._with.runs.request_unless_open(
+                account.id, kind=account.kind, requested_by="schedule", correlation_id=correlation_id
+            )
+        self._send(wanted, correlation_id)
+        return TickResult(requested=len(wanted), deferred=len(due) - len(wanted))
+
+    def _wake_unserved(self, reading: FlagReading) -> TickResult:
+        lost = self._with.accounts.take_unserved(limit=_BATCH, quiet_seconds=_QUIET_SECONDS)
+        wanted = [account for account in lost if _enabled(reading, account)]
+        self._send(wanted, str(uuid4()))
+        return TickResult(woken_again=len(wanted))
+
+    def _send(self, accounts: list[DueAccount], correlation_id: str) -> None:
+        for queue, kinds in (
+            (self._with.daily, {RunKind.INCREMENTAL, RunKind.WINDOW}),
+            (self._with.backfill, {RunKind.FULL}),
+        ):
+            queue.send_many(_messages((a for a in accounts if a.kind in kinds), correlation_id))
+
+
+def _messages(accounts: Iterable[DueAccount], correlation_id: str) -> list[tuple[FetchRequested, str]]:
+    return [
+        (
+            FetchRequested(account_id=account.mono_account_id, correlation_id=correlation_id, requested_by="schedule"),
+            account.mono_customer_id or account.mono_account_id,
+        )
+        for account in accounts
+    ]
+
+
+def _enabled(reading: FlagReading, account: DueAccount) -> bool:
+    return decide(reading, account.first_mono_account_id, also_known_as={account.mono_account_id}).enabled

@@ -1,0 +1,106 @@
+"""What a worker does with a wake-up: every open run of the account, one after the other, until none is left."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from mono_pipeline.adapters.queue import MAX_HOPS, FetchRequested
+from mono_pipeline.core.errors import AccountUnknown, AlreadyRunning, LeaseLost
+from mono_pipeline.core.flag import decide
+from mono_pipeline.core.run import LinkStatus, RunKind, RunStatus
+from mono_pipeline.usecases.account_sync import AccountSync
+
+if TYPE_CHECKING:
+    from mono_pipeline.adapters.queue import WorkQueue
+    from mono_pipeline.core.deadline import Deadline
+    from mono_pipeline.core.run import Account
+    from mono_pipeline.usecases.collaborators import Collaborators
+
+
+class Served(StrEnum):
+    """What became of a wake-up; in every case the message has done its work."""
+
+    DONE = "done"
+    DEFERRED = "deferred"  # the flag is off: the run stays asked for
+    ALREADY_RUNNING = "already_running"  # who holds the account serves this wake-up too
+    CONTINUES = "continues"  # passed on in a new message
+    PAUSED = "paused"  # the tick goes on with it
+    UNKNOWN_ACCOUNT = "unknown_account"
+    UNLINKED = "unlinked"
+
+
+class WakeUp:
+    """Serves one message of a work queue."""
+
+    def __init__(self, collaborators: Collaborators, *, queue: WorkQueue) -> None:
+        """`queue` is the one that the message came from; a run that is out of time is passed on there."""
+        self._with = collaborators
+        self._queue = queue
+
+    def serve(self, message: FetchRequested, *, sent_at: float, deadline: Deadline) -> Served:
+        """Work on the account until nothing is asked for, or time is up.
+
+        `sent_at` (Unix seconds) makes a repeated delivery harmless: what was asked then has been looked at by any run
+        that started later. Raises DependencyUnavailable: the queue will deliver again.
+        """
+        try:
+            account = self._with.accounts.find(message.account_id)
+        except AccountUnknown:
+            return self._told(message, Served.UNKNOWN_ACCOUNT)
+        decision = decide(
+            self._with.flag.read(), account.first_mono_account_id, also_known_as={account.mono_account_id}
+        )
+        if account.link_status is LinkStatus.UNLINKED:
+            return self._told(message, Served.UNLINKED)
+        if not decision.enabled:
+            return self._told(message, Served.DEFERRED, flag_reason=decision.reason)
+        self._ask_if_unserved(account, message, sent_at)
+        return self._work(account, message, decision.reason, deadline)
+
+    def _ask_if_unserved(self, account: Account, message: FetchRequested, sent_at: float) -> None:
+        """A message without a row (another program's) asks for the newest; one that was served asks for nothing."""
+        runs = self._with.runs
+        if not runs.has_open(account.id) and not runs.served_since(account.id, sent_at):
+            runs.request(
+                account.id,
+                kind=RunKind.INCREMENTAL,
+                asked=None,
+                requested_by=message.requested_by,
+                correlation_id=message.correlation_id,
+            )
+
+    def _work(self, account: Account, message: FetchRequested, flag_reason: str, deadline: Deadline) -> Served:
+        try:
+            while (run := self._with.runs.claim(account.id, flag_reason=flag_reason, hop=message.hop)) is not None:
+                end = AccountSync(self._with).run(run, deadline)
+                if end.paused is not None:
+                    return self._told(message, Served.PAUSED, seconds=end.paused.seconds, reason=end.paused.reason)
+                if end.status is RunStatus.STOPPED:
+                    return self._told(message, Served.DEFERRED)
+                if end.status is RunStatus.RUNNING or deadline.expired:
+                    return self._pass_on(account, message)
+        except AlreadyRunning as running:
+            return self._told(message, Served.ALREADY_RUNNING, run_id=running.run_id)
+        except LeaseLost:
+            return self._told(message, Served.ALREADY_RUNNING)
+        return Served.DONE
+
+    def _pass_on(self, account: Account, message: FetchRequested) -> Served:
+        """Out of time: one message onward, or from the hop cap on the next tick."""
+        if message.hop < MAX_HOPS and self._with.runs.has_open(account.id):
+            onward = FetchRequested(
+                account_id=account.mono_account_id,
+                correlation_id=message.correlation_id,
+                requested_by=message.requested_by,
+                hop=message.hop + 1,
+            )
+            self._queue.send(onward, group=account.mono_account_id)
+        return Served.CONTINUES
+
+    def _told(self, message: FetchRequested, served: Served, **fields: object) -> Served:
+        name = "mono.pipeline.deferred" if served is Served.DEFERRED else f"mono.wake_up.{served}"
+        self._with.observer.event(
+            name, None, account_id=message.account_id, correlation_id=message.correlation_id, **fields
+        )
+        return served
