@@ -194,7 +194,11 @@ def test_the_client_is_made_when_first_needed_and_once() -> None:
 
 def test_a_dead_ssm_is_given_up_within_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """L13: two attempts of half a second and at most one second between them."""
-    for name, value in (("DEFAULT_REGION", "eu-west-1"), ("ACCESS_KEY_ID", "testing"), ("SECRET_ACCESS_KEY", "testing")):
+    for name, value in (
+        ("DEFAULT_REGION", "eu-west-1"),
+        ("ACCESS_KEY_ID", "testing"),
+        ("SECRET_ACCESS_KEY", "testing"),
+    ):
         monkeypatch.setenv(f"AWS_{name}", value)
 
     config = vars(ssm_client().meta.config)["_user_provided_options"]

@@ -180,3 +180,21 @@ def test_a_flag_that_is_gone_is_off_and_made_again_by_an_edit(editor: FlagEditor
     assert editor.flag_history() == ()
     assert editor.set_value("true", who="a", why="b").after.version == 1
     assert ssm.get_parameter(Name=NAME)["Parameter"]["Type"] == "String"
+
+
+def test_a_flag_made_by_somebody_else_meanwhile_is_not_written_over(editor: FlagEditor, ssm: SSMClient) -> None:
+    """Where there was no parameter, ours is created or theirs stays."""
+    ssm.delete_parameter(Name=NAME)
+
+    class Raced(ParameterStore):
+        """Somebody creates the flag just before our write arrives."""
+
+        def put(self, name: str, value: str, **rest: object) -> int:
+            ssm.put_parameter(Name=NAME, Value="false", Type="String")
+            return super().put(name, value, **rest)  # type: ignore[arg-type]  # handed on as it came
+
+    with pytest.raises(FlagConflict) as conflict:
+        FlagEditor(Raced(lambda: ssm), NAME, now=lambda: NOON).set_value("true", who="ada", why="launch")
+
+    assert not conflict.value.written
+    assert editor.read_flag().value == "false"

@@ -101,7 +101,8 @@ def test_a_malformed_value_is_off_at_once_and_the_last_good_one_is_forgotten() -
     assert alarms == [off]
     ssm.up = False
     ssm.now += CACHE_SECONDS
-    assert not decide(reader.read(), ME).enabled
+    outage = reader.read()
+    assert (outage.rule, outage.problem, outage.stale) == (None, FlagProblem.UNREADABLE, False)
 
 
 @pytest.mark.parametrize("garbage", ["tru", "-5", "101", "", '{"enabled": true, "percentage": 101}', "x" * 5000])

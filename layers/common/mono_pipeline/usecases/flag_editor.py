@@ -141,7 +141,10 @@ class FlagEditor:
     def _put(self, expected_version: int, ours: FlagVersion, note: str) -> FlagVersion:
         new = expected_version == 0
         kind: Kind | None = "String" if new else None
-        version = self._parameters.put(self.name, ours.value, description=note, kind=kind, overwrite=not new)
+        try:
+            version = self._parameters.put(self.name, ours.value, description=note, kind=kind, overwrite=not new)
+        except ConfigurationError as changed:  # created meanwhile, or deleted
+            raise FlagConflict(theirs=self.read_flag(), ours=ours, written=False) from changed
         written = replace(ours, version=version, changed_at=self._now())
         if version != expected_version + 1:
             raise FlagConflict(theirs=self._version(version - 1), ours=written, written=True)
