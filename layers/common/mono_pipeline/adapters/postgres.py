@@ -122,10 +122,11 @@ class Database:
 
     def _execute(self, statement: str, parameters: dict[str, Any]) -> list[Row]:
         prepared = _prepare(statement)
+        values = prepared.values(parameters)
         fresh = self._connection is None
         connection = self._connect() if fresh else self._connection
         try:
-            context = connection.execute_unnamed(prepared.text, vals=prepared.values(parameters))
+            context = connection.execute_unnamed(prepared.text, vals=values)
         except (InterfaceError, OSError) as error:
             self.close()
             if not fresh and not self._in_transaction and _closed_before_use(error):

@@ -28,6 +28,7 @@ class ErrorReason(StrEnum):
     INVALID_INPUT = "invalid_input"
     MALFORMED_FLAG = "malformed_flag"
     ACCOUNT_UNKNOWN = "account_unknown"
+    RUN_UNKNOWN = "run_unknown"
     ACCOUNT_BLOCKED = "account_blocked"
     ALREADY_RUNNING = "already_running"
     PROVIDER_PAUSED = "provider_paused"
@@ -82,6 +83,7 @@ TABLE = (
     Row(errors.InvalidInput, None, _K.POISON, _R.INVALID_INPUT),
     Row(errors.MalformedFlag, None, _K.DEFER, _R.MALFORMED_FLAG, _LATER),
     Row(errors.AccountUnknown, None, _K.POISON, _R.ACCOUNT_UNKNOWN),
+    Row(errors.RunUnknown, None, _K.POISON, _R.RUN_UNKNOWN),
     Row(errors.AccountBlocked, None, _K.ACCOUNT_BLOCKED, _R.ACCOUNT_BLOCKED, _MUCH_LATER),
     Row(errors.AlreadyRunning, None, _K.STAND_DOWN, _R.ALREADY_RUNNING),
     Row(errors.ProviderPaused, None, _K.DEFER, _R.PROVIDER_PAUSED, _SOON),

@@ -2,7 +2,8 @@
 -- Lands rows of a few pages: new ones are inserted, changed ones supersede a version, unchanged ones are not written at all.
 -- Rows are sorted by id, and of one id the row read last counts. The same statement writes the flush's share of the pass's
 -- per-day digest, so that rows and digest are of one commit. Returns how many rows were inserted and updated.
-WITH incoming AS MATERIALIZED (
+WITH clock AS MATERIALIZED (SELECT pipeline_now() AS now),
+incoming AS MATERIALIZED (
   SELECT DISTINCT ON (r.id)
          r.id, r.amount, r.type, coalesce(r.currency, :currency) AS currency, r.narration, r.category, r.balance,
          r.date::timestamptz AS occurred_at, lagos_date(r.date::timestamptz) AS booking_date, r.date AS occurred_text,
@@ -28,8 +29,8 @@ superseded AS (
      occurred_at, booking_date, occurred_text, extra, disappeared_at, changed_at, run_id, superseded_at, superseded_by)
   SELECT t.account_id, t.mono_transaction_id, t.version, t.amount_minor, t.direction, t.currency, t.narration, t.category,
          t.balance_after_minor, t.occurred_at, t.booking_date, t.occurred_text, t.extra, t.disappeared_at, t.changed_at,
-         t.run_id, :changed_at::timestamptz, :run_id::uuid
-  FROM compared c JOIN bank_transactions t ON t.id = c.stored_id
+         t.run_id, clock.now, :run_id::uuid
+  FROM clock, compared c JOIN bank_transactions t ON t.id = c.stored_id
   WHERE c.changed
 ),
 inserted AS (
@@ -37,8 +38,8 @@ inserted AS (
     (account_id, mono_transaction_id, amount_minor, direction, currency, narration, category, balance_after_minor,
      occurred_at, booking_date, occurred_text, extra, changed_at, run_id)
   SELECT :account_id, c.id, c.amount, c.type, c.currency, c.narration, c.category, c.balance,
-         c.occurred_at, c.booking_date, c.occurred_text, c.extra, :changed_at::timestamptz, :run_id::uuid
-  FROM compared c WHERE c.stored_id IS NULL ORDER BY c.id
+         c.occurred_at, c.booking_date, c.occurred_text, c.extra, clock.now, :run_id::uuid
+  FROM clock, compared c WHERE c.stored_id IS NULL ORDER BY c.id
   RETURNING 1
 ),
 updated AS (
@@ -46,8 +47,8 @@ updated AS (
      SET amount_minor = c.amount, direction = c.type, currency = c.currency, narration = c.narration,
          category = c.category, balance_after_minor = c.balance, occurred_at = c.occurred_at,
          booking_date = c.booking_date, occurred_text = c.occurred_text, extra = c.extra, disappeared_at = NULL,
-         version = t.version + 1, changed_at = :changed_at::timestamptz, run_id = :run_id::uuid
-    FROM compared c WHERE t.id = c.stored_id AND c.changed
+         version = t.version + 1, changed_at = clock.now, run_id = :run_id::uuid
+    FROM clock, compared c WHERE t.id = c.stored_id AND c.changed
   RETURNING 1
 ),
 days AS (
@@ -97,10 +98,10 @@ FROM sync_flushes WHERE run_id = :run_id AND pass = :pass_number;
 -- The days, of those a pass covers, on which its digest and that of the stored rows differ: count, credits, debits and the
 -- sum of the ids' hashes. An account whose every day agrees gives no row.
 WITH pass_days AS (
-  SELECT day, sum(rows)::bigint AS rows, sum(credits) AS credits, sum(debits) AS debits, sum(id_sum) AS id_sum
+  SELECT d.day, sum(d.rows)::bigint AS rows, sum(d.credits) AS credits, sum(d.debits) AS debits, sum(d.id_sum) AS id_sum
   FROM sync_flushes f, unnest(f.days, f.counts, f.credits, f.debits, f.id_sums) AS d (day, rows, credits, debits, id_sum)
   WHERE f.run_id = :run_id AND f.pass = :pass_number
-  GROUP BY day
+  GROUP BY d.day
 ),
 stored_days AS (
   SELECT booking_date AS day, count(*) AS rows,

@@ -1,0 +1,268 @@
+"""The pipeline in one process: the real engine and stores on a real PostgreSQL, the sandbox for Mono, memory for AWS."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from local.sandbox.sandbox import Sandbox
+from local.sandbox.transport import SandboxTransport
+from mono_pipeline.adapters.account_store import AccountStore
+from mono_pipeline.adapters.flag_reader import FlagReader
+from mono_pipeline.adapters.mono_client import MonoClient
+from mono_pipeline.adapters.parameters import Parameter
+from mono_pipeline.adapters.postgres import Database, DatabaseAddress
+from mono_pipeline.adapters.rate_budget import RateBudget
+from mono_pipeline.adapters.run_store import RunStore
+from mono_pipeline.adapters.settings import Settings
+from mono_pipeline.adapters.transaction_store import TransactionStore
+from mono_pipeline.core.booking import booking_date
+from mono_pipeline.core.deadline import Deadline
+from mono_pipeline.core.run import RunKind
+from mono_pipeline.core.secret import Secret
+from mono_pipeline.usecases.account_sync import AccountSync, RunEnd
+from mono_pipeline.usecases.collaborators import Collaborators
+from mono_pipeline.usecases.patience import Patience
+from mono_pipeline.usecases.sync_request import SyncAnswer, SyncAsked, SyncRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+    from mono_pipeline.adapters.queue import FetchRequested
+    from mono_pipeline.core.booking import DateWindow
+
+SETTINGS = Settings(
+    environment="local",
+    mono_base_url="http://127.0.0.1:1",
+    mono_secret_key=Secret("test_sk_made_up_for_the_sandbox"),
+    mono_app_id=None,
+    mono_page_limit=20,
+    mono_overlap_days=7,
+    mono_rate_limit_per_minute=100_000,
+    sync_interval_hours=12,
+    deep_read_days=7,
+    removal_evidence_hours=24,
+    lease_seconds=90,
+    flush_rows=100,
+    pages_in_flight=4,
+    account_metrics_mode="all",
+    database_host="127.0.0.1",
+    database_port=1,
+    database_name="x",
+    database_user="postgres",
+    database_sslmode="disable",
+    database_password=None,
+    queue_url="memory/daily",
+    backfill_queue_url="memory/backfill",
+    dead_letter_queue_url="memory/dead",
+)
+
+
+class FlagInMemory:
+    """SSM's part in reading the flag."""
+
+    def __init__(self, value: str = "true") -> None:
+        self.value = value
+        self.version = 1
+
+    def set(self, value: str) -> None:
+        """Write a new version."""
+        self.value, self.version = value, self.version + 1
+
+    def get(self, name: str) -> Parameter:
+        """The flag now."""
+        return Parameter(name=name, value=self.value, version=self.version)
+
+
+@dataclass
+class QueueInMemory:
+    """SQS's part in waking workers."""
+
+    messages: list[FetchRequested] = field(default_factory=list)
+
+    def send(self, message: FetchRequested, *, group: str) -> None:
+        """Keep the message."""
+        assert group
+        self.messages.append(message)
+
+    def send_many(self, messages: list[tuple[FetchRequested, str]]) -> int:
+        """Keep the messages."""
+        self.messages += [message for message, _ in messages]
+        return len(messages)
+
+
+@dataclass
+class Witness:
+    """An observer that remembers."""
+
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    stages: list[tuple[str, str]] = field(default_factory=list)
+    errors: list[tuple[str, str]] = field(default_factory=list)
+    zero_runs: int = 0
+
+    def stage(self, _run: Any, stage: str, _seconds: float, outcome: str) -> None:
+        self.stages.append((stage, outcome))
+
+    def error(self, _run: Any, stage: str, reason: str) -> None:
+        self.errors.append((stage, reason))
+
+    def zero_transactions(self, _run: Any) -> None:
+        self.zero_runs += 1
+
+    def event(self, name: str, _run: Any, **fields: Any) -> None:
+        self.events.append((name, fields))
+
+    def names(self) -> list[str]:
+        """The names of the events so far."""
+        return [name for name, _ in self.events]
+
+
+class Pipeline:
+    """Everything a sync needs, with a bank to change and rows to look at."""
+
+    def __init__(self, address: DatabaseAddress, sandbox: Sandbox, **settings: Any) -> None:
+        self.address = address
+        self.sandbox = sandbox
+        self.settings = replace(SETTINGS, **settings)
+        self.ssm = FlagInMemory()
+        self.witness = Witness()
+        self.daily, self.backfill = QueueInMemory(), QueueInMemory()
+        self.slept: list[float] = []
+        self._executor = ThreadPoolExecutor(max_workers=self.settings.pages_in_flight)
+        self._open: list[Callable[[], None]] = [self._executor.shutdown]
+        self.worker = self.new_worker()
+
+    def new_worker(self, transport: httpx.BaseTransport | None = None) -> Collaborators:
+        """The collaborators of another environment: a connection and a client of its own."""
+        database = Database(self.address)
+        mono = MonoClient(
+            base_url=self.settings.mono_base_url,
+            secret_key=Secret(self.sandbox.secret_key),
+            environment="local",
+            transport=transport or SandboxTransport(self.sandbox),
+        )
+        self._open += [database.close, mono.close]
+        runs = RunStore(database, lease_seconds=self.settings.lease_seconds)
+        return Collaborators(
+            database=database,
+            accounts=AccountStore(database),
+            runs=runs,
+            transactions=TransactionStore(database, runs),
+            budget=RateBudget(database, per_minute=self.settings.mono_rate_limit_per_minute),
+            mono=mono,
+            flag=FlagReader(self.ssm, "/mono-pipeline/local/MONO_TRANSACTIONS_ENABLED", monotonic=_always_later()),
+            daily=self.daily,  # type: ignore[arg-type]
+            backfill=self.backfill,  # type: ignore[arg-type]
+            settings=self.settings,
+            observer=self.witness,  # type: ignore[arg-type]
+            executor=self._executor,
+            patience=lambda: Patience(sleep=self.slept.append),
+        )
+
+    def close(self) -> None:
+        """Close connections and threads."""
+        for close in reversed(self._open):
+            close()
+
+    def link(self, **account: Any) -> str:
+        """A new account at the bank, imported; its Mono id."""
+        account_id = str(self.sandbox.create_account(**account)["id"])
+        self.import_account(account_id)
+        return account_id
+
+    def import_account(self, account_id: str) -> None:
+        """Bring one account of the sandbox into the tables."""
+        self.worker.accounts.import_account(self.worker.mono.account(account_id, deadline=Deadline.after(10)))
+
+    def sync(
+        self,
+        account_id: str,
+        *,
+        kind: RunKind = RunKind.INCREMENTAL,
+        asked: DateWindow | None = None,
+        worker: Collaborators | None = None,
+        seconds: float = 60.0,
+    ) -> RunEnd:
+        """Request a run, claim it and work on it, as a worker would."""
+        using = worker or self.worker
+        account = using.accounts.find(account_id)
+        using.runs.request(account.id, kind=kind, asked=asked, requested_by="test", correlation_id="c-1")
+        leased = using.runs.claim(account.id, flag_reason="DEFAULT")
+        assert leased is not None
+        return AccountSync(using).run(leased, Deadline.after(seconds))
+
+    def ask(self, account_id: str, *, window: DateWindow | None = None, seconds: float = 20.0) -> SyncAnswer:
+        """Ask as the API does."""
+        request = SyncRequest(flag=self.worker.flag, observer=self.worker.observer, connect=lambda: self.worker)
+        asked = SyncAsked(account_id=account_id, window=window, correlation_id="c-api")
+        return request.ask(asked, Deadline.after(seconds))
+
+    def rows(self, statement: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Look into the database."""
+        return self.worker.database.rows(statement, **parameters)
+
+    def run_row(self, end: RunEnd) -> dict[str, Any]:
+        """The run as the table has it."""
+        return self.rows("SELECT * FROM sync_runs WHERE run_id = :id", id=end.run.run_id)[0]
+
+    def stored(self, account_id: str) -> dict[str, tuple[Any, ...]]:
+        """Live rows by transaction id, as (minor units, direction, narration, category, balance, Lagos day)."""
+        found = self.rows(
+            """SELECT t.* FROM bank_transactions t JOIN bank_accounts a ON a.id = t.account_id
+               WHERE a.mono_account_id = :id AND t.disappeared_at IS NULL""",
+            id=account_id,
+        )
+        return {
+            row["mono_transaction_id"]: (
+                row["amount_minor"],
+                row["direction"],
+                row["narration"],
+                row["category"],
+                row["balance_after_minor"],
+                row["booking_date"],
+            )
+            for row in found
+        }
+
+    def truth(self, account_id: str, *, of: str = "bank") -> dict[str, tuple[Any, ...]]:
+        """The bank's rows in the same form."""
+        return {row["id"]: _as_stored(row) for row in self.sandbox.truth(account_id)[of]}
+
+    def watermark(self, account_id: str) -> date | None:
+        """The account's watermark."""
+        return self.worker.accounts.find(account_id).watermark
+
+    def let_pass(self, **interval: int) -> None:
+        """Let time pass for the database and the bank alike."""
+        ((unit, amount),) = interval.items()
+        self.rows(
+            f"""CREATE OR REPLACE FUNCTION pipeline_now() RETURNS timestamptz LANGUAGE sql VOLATILE
+                AS $f$ SELECT clock_timestamp() + interval '{self._moved(unit, amount)} seconds' $f$"""  # noqa: S608
+        )
+
+    def _moved(self, unit: str, amount: int) -> int:
+        seconds = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}[unit] * amount
+        self.clock_offset = getattr(self, "clock_offset", 0) + seconds
+        self.sandbox.set_clock(advance_seconds=seconds)
+        return self.clock_offset
+
+
+def _as_stored(row: dict[str, Any]) -> tuple[Any, ...]:
+    from datetime import datetime  # noqa: PLC0415 - only here
+
+    day = booking_date(datetime.fromisoformat(row["date"]))
+    return (row["amount"], row["type"], row["narration"], row["category"], row.get("balance"), day)
+
+
+def _always_later() -> Callable[[], float]:
+    """A clock that makes every reading of the flag a fresh one."""
+    state = [0.0]
+
+    def now() -> float:
+        state[0] += 60.0
+        return state[0]
+
+    return now

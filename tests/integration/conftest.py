@@ -1,0 +1,76 @@
+"""A real PostgreSQL for a test run, and a database of its own for each test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from local.postgres import PostgresServer
+from local.sandbox.sandbox import Sandbox
+from mono_pipeline.adapters.migrator import migrate
+from mono_pipeline.adapters.postgres import Database, DatabaseAddress
+from tests.harness import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+_TEMPLATE = "pipeline_template"
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """One server for all tests of a process."""
+    with PostgresServer.start(tmp_path_factory.mktemp("postgres") / "cluster", settings=_FAST) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def template(server: PostgresServer) -> str:
+    """A database at the newest schema, to be copied."""
+    _sql(server, f"CREATE DATABASE {_TEMPLATE}")
+    migrate(server.url(_TEMPLATE), MIGRATIONS)
+    return _TEMPLATE
+
+
+@pytest.fixture
+def address(server: PostgresServer, template: str) -> Iterator[DatabaseAddress]:
+    """A fresh copy of the template for one test."""
+    name = f"test_{uuid4().hex}"
+    _sql(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield database_address(server, name)
+    _sql(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def new_pipeline(address: DatabaseAddress) -> Iterator[Callable[..., Pipeline]]:
+    """Makes a pipeline with settings of the test's choice."""
+    made: list[Pipeline] = []
+
+    def make(*, sandbox: Sandbox | None = None, **settings: object) -> Pipeline:
+        made.append(Pipeline(address, sandbox or Sandbox(seed="integration"), **settings))
+        return made[-1]
+
+    yield make
+    for pipeline in made:
+        pipeline.close()
+
+
+@pytest.fixture
+def pipeline(new_pipeline: Callable[..., Pipeline]) -> Pipeline:
+    """A pipeline with the usual settings."""
+    return new_pipeline()
+
+
+def database_address(server: PostgresServer, name: str) -> DatabaseAddress:
+    """Where a database of the test server is."""
+    return DatabaseAddress(host="127.0.0.1", port=server.port, database=name, user="postgres")
+
+
+def _sql(server: PostgresServer, statement: str) -> None:
+    database = Database(database_address(server, "postgres"))
+    database.rows(statement)
+    database.close()
