@@ -12,7 +12,7 @@ class Clock:
     """Runs with the machine's clock plus an offset, or stands still at an instant until it is moved."""
 
     def __init__(self, stands_at: datetime | None = None) -> None:
-        self._stands_at = stands_at
+        self._stands_at = None if stands_at is None else aware(stands_at)
         self._offset = timedelta(0)
 
     def now(self) -> datetime:
@@ -32,12 +32,17 @@ class Clock:
 
     def stand_at(self, instant: datetime) -> None:
         """Stop at `instant`."""
-        self._stands_at = instant
+        self._stands_at = aware(instant)
 
     def run_from(self, instant: datetime) -> None:
         """Set the time to `instant` and let it run on."""
         self._stands_at = None
-        self._offset = instant - datetime.now(UTC)
+        self._offset = aware(instant) - datetime.now(UTC)
+
+
+def aware(instant: datetime) -> datetime:
+    """The instant itself, or, where no zone is named, that of Lagos."""
+    return instant if instant.tzinfo else instant.replace(tzinfo=LAGOS)
 
 
 def wire_instant(instant: datetime) -> str:

@@ -80,7 +80,7 @@ def new_link(
         ledger=Ledger(opening=OPENING, mode=mode),
     )
     instants = spread(transactions, now=now, days=days, seed=account.seed)
-    account.ledger = account.ledger.post(new_entries(account, instants))
+    account.ledger = account.ledger.post(new_entries(account, instants)).rerun_balances()
     return Link(id=mint_link_id(seed, number), customer=customer, bank_account=account, linked_at=now)
 
 

@@ -47,8 +47,9 @@ class Entry:
 class Ledger:
     """An immutable state of the book; every change makes a new one, so a stored copy is simply an older ledger.
 
-    Balance modes: `consistent` runs forward from `opening` and ends at the account's balance; `backwards` runs
-    into the past as Mono's real sandbox does (Mono contract 7.9); `null` and `absent` supply none.
+    Balance modes: `consistent` runs forward from `opening` and ends at the account's balance; `backwards` ran into the
+    past when the history was made, as in Mono's real sandbox (Mono contract 7.9), and is never worked out again;
+    `null` and `absent` supply none.
     """
 
     opening: int
@@ -74,14 +75,14 @@ class Ledger:
 
         Args:
             entries: What to book.
-            rerun: Whether the bank works all running balances out again, so that the chain holds; else a new
-                entry without a balance gets the account's balance at its posting, and the others stay.
+            rerun: Whether the bank works consistent running balances out again, so that the chain holds; else a
+                new entry without a balance gets the account's balance at its posting, and the others stay.
         """
         balance, booked = self.balance, dict(self.entries)
         for entry in entries:
             balance += entry.signed
-            posted = balance if self._supplies_balances and entry.balance is None else entry.balance
-            booked[entry.key] = replace(entry, balance=posted)
+            known = entry.balance is not None or not self._supplies_balances
+            booked[entry.key] = entry if known else replace(entry, balance=self._posted(entry, balance))
         return self._with(booked, rerun=rerun)
 
     def amend(self, key: int, changes: Mapping[str, Any], *, rerun: bool = True) -> Ledger:
@@ -110,13 +111,17 @@ class Ledger:
                 entries[entry.key] = replace(entry, balance=balance)
         return replace(self, entries=entries)
 
+    def _posted(self, entry: Entry, balance: int) -> int:
+        """What an entry says when it is booked and the account's balance is then `balance`."""
+        return balance if self.mode == "consistent" else balance + entry.signed
+
     @property
     def _supplies_balances(self) -> bool:
         return self.mode in {"consistent", "backwards"}
 
     def _with(self, entries: Mapping[int, Entry], *, rerun: bool) -> Ledger:
         changed = replace(self, entries=entries)
-        return changed.rerun_balances() if rerun else changed
+        return changed.rerun_balances() if rerun and self.mode == "consistent" else changed
 
 
 def _forward(ledger: Ledger) -> Iterable[tuple[Entry, int]]:

@@ -9,7 +9,7 @@ from typing import Any
 from local.sandbox.bank import Link, Stamp
 from local.sandbox.clock import lagos_midnight
 from local.sandbox.genesis import new_entries, new_link, stamped
-from local.sandbox.ledger import BalanceMode, Entry, Ledger
+from local.sandbox.ledger import BalanceMode, Entry
 from local.sandbox.rows import Row, entry_fields, instant_of, reversal_of, row_documents, summary
 from local.sandbox.world import World
 
@@ -104,7 +104,7 @@ class Mutations(World):
         key = self._pick(link, transaction)
         entry = link.bank_account.ledger.entries[key]
         changed = changes or {"narration": f"{entry.narration} (AMENDED)"}
-        self._turn(link, link.bank_account.ledger.amend(key, entry_fields(changed), rerun=rerun_balances))
+        link.bank_account.ledger = link.bank_account.ledger.amend(key, entry_fields(changed), rerun=rerun_balances)
         return row_documents(link, [link.bank_account.ledger.entries[key]])[0]
 
     def remove(
@@ -123,7 +123,7 @@ class Mutations(World):
         for transaction in chosen:
             keys.append(self._pick(link, transaction, besides=keys))
         gone = row_documents(link, [ledger.entries[key] for key in keys])
-        self._turn(link, ledger.remove(keys, rerun=rerun_balances))
+        link.bank_account.ledger = ledger.remove(keys, rerun=rerun_balances)
         return gone
 
     def twin(self, account: str, *, transaction: str | None = None, with_reversal: bool | None = None) -> list[Row]:
@@ -147,7 +147,7 @@ class Mutations(World):
         link = self.link(account)
         ledger, cut = link.bank_account.ledger, lagos_midnight(older_than)
         gone = row_documents(link, [entry for entry in ledger.in_order() if entry.date < cut])
-        self._turn(link, ledger.truncate(cut))
+        link.bank_account.ledger = ledger.truncate(cut)
         return gone
 
     def remint(self, account: str) -> None:
@@ -175,12 +175,9 @@ class Mutations(World):
 
     def _post(self, link: Link, entries: list[Entry], *, rerun: bool) -> list[Row]:
         entries = [replace(entry, date=stamped(link.bank_account, entry.date)) for entry in entries]
-        self._turn(link, link.bank_account.ledger.post(entries, rerun=rerun))
+        link.bank_account.ledger = link.bank_account.ledger.post(entries, rerun=rerun)
         booked = link.bank_account.ledger.entries
         return row_documents(link, [booked[entry.key] for entry in entries])
-
-    def _turn(self, link: Link, ledger: Ledger) -> None:
-        link.bank_account.ledger = ledger
 
     def _pick(self, link: Link, transaction: str | None, besides: Iterable[int] = ()) -> int:
         """The bank's key of the row, or of some row, always the same one for the same book."""

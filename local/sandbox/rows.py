@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from local.sandbox.clock import LAGOS
+from local.sandbox.clock import aware
 from local.sandbox.wire import row_document
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ def instant_of(given: Any, default: datetime | None) -> Any:
     """An instant from its ISO text or itself; a text that names a day alone is midnight in Lagos."""
     if given is None:
         return default
-    instant = datetime.fromisoformat(given) if isinstance(given, str) else given
-    return instant if instant.tzinfo else instant.replace(tzinfo=LAGOS)
+    return aware(datetime.fromisoformat(given) if isinstance(given, str) else given)
 
 
 def summary(link: Link) -> Row:

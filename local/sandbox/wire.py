@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from http import HTTPStatus
+from http.client import responses
 from typing import TYPE_CHECKING, Any
 
 from local.sandbox.clock import wire_instant
@@ -59,7 +59,7 @@ def success(document: Any, *, now: datetime, message: str, meta: dict[str, Any] 
 
 def failure(status: int, *, now: datetime, message: str | None = None) -> ResponseParts:
     """Mono's body of an error (captured 404; Mono contract 6)."""
-    text = message or REFUSALS.get(status) or HTTPStatus(status).phrase
+    text = message or REFUSALS.get(status) or responses.get(status, "Unknown")
     return json_response(status, {"status": "failed", "message": text, "timestamp": wire_instant(now), "data": None})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from http import HTTPStatus
+from http.client import responses
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -98,5 +98,5 @@ def _head(response: ResponseParts) -> bytes:
     announced = response.delivery.content_length
     length = len(response.body) if announced is None else announced
     headers = {"content-length": str(length), "connection": "close", **response.headers}
-    lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
+    lines = [f"HTTP/1.1 {response.status} {responses.get(response.status, 'Unknown')}"]
     return "\r\n".join([*lines, *(f"{name}: {text}" for name, text in headers.items()), "", ""]).encode("latin-1")

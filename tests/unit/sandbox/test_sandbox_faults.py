@@ -78,6 +78,14 @@ def test_a_fault_waits_for_its_account_path_page_and_turn(sandbox: Sandbox, mono
     assert sandbox.list_faults()[0]["struck"] == 1
 
 
+@pytest.mark.parametrize("status", [400, 402, 403, 404, 409, 418, 500, 502, 503, 504, 599])
+def test_every_status_has_monos_body(sandbox: Sandbox, mono: httpx.Client, path: str, status: int) -> None:
+    """Even those that HTTP does not know."""
+    strike(sandbox, Status(status=status))
+    answer = mono.get(path)
+    assert (answer.status_code, answer.json()["status"], answer.json()["data"]) == (status, "failed", None)
+
+
 @pytest.mark.parametrize("text", [None, "7", "-1", "1000000000", "soon", "Wed, 30 Sep 2026 12:00:30 GMT"])
 def test_429_carries_any_retry_after(sandbox: Sandbox, mono: httpx.Client, path: str, text: str | None) -> None:
     """Seconds, a date, nonsense, or nothing."""

@@ -72,6 +72,16 @@ def test_backward_balances_run_into_the_past_as_the_real_sandboxs_do() -> None:
     assert truth["bank"][-1]["balance"] != truth["bank_balance"]
 
 
+def test_backward_balances_are_never_worked_out_again() -> None:
+    """In the real sandbox a row that was served stays as it is."""
+    sandbox = Sandbox(now=NOW)
+    account = sandbox.create_account(transactions=40, balances="backwards")["id"]
+    before = sandbox.truth(account)["bank"]
+    added = sandbox.add(account)[0]
+    assert [row for row in sandbox.truth(account)["bank"] if row["id"] != added["id"]] == before
+    assert added["balance"] == sandbox.truth(account)["bank_balance"] + signed(added)
+
+
 @pytest.mark.parametrize(("mode", "rows"), [("null", [None]), ("absent", ["-"])])
 def test_balances_can_be_null_or_absent(mode: Any, rows: list[Any]) -> None:
     """Some banks supply none (Mono contract 2.2)."""
