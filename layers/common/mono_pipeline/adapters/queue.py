@@ -99,6 +99,26 @@ class WorkQueue:
 
     def _sqs(self) -> SQSClient:
         if self._client is None:
-            config = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 3, "mode": "standard"})
-            self._client = boto3.client("sqs", config=config)
+            self._client = _connect()
         return self._client
+
+
+class DeadLetterQueue:
+    """The queue of messages that no worker could finish."""
+
+    def __init__(self, url: str, client: SQSClient | None = None) -> None:
+        self._url = url
+        self._client = client or _connect()
+
+    def count(self) -> int:
+        """How many messages there are, as SQS estimates it. Raises QueueUnavailable."""
+        try:
+            told = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
+        except (BotoCoreError, ClientError) as error:
+            raise QueueUnavailable(f"SQS did not answer: {type(error).__name__}") from error
+        return int(told["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def _connect() -> SQSClient:
+    config = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 3, "mode": "standard"})
+    return boto3.client("sqs", config=config)

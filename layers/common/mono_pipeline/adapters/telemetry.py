@@ -9,8 +9,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 if TYPE_CHECKING:
     from mono_pipeline.core.flag import FlagReading
+    from mono_pipeline.core.observer import Outcome, Stage
     from mono_pipeline.core.run import LeasedRun
-    from mono_pipeline.usecases.observer import Outcome, Stage
 
 NAMESPACE = "TaxPoynt"
 SERVICE = "mono-pipeline"

@@ -19,10 +19,10 @@ from mono_pipeline.core.errors import (
     MonoUnreachable,
     ProviderPaused,
 )
+from mono_pipeline.core.observer import Stage
 from mono_pipeline.core.reading import plan_reading
 from mono_pipeline.core.run import LinkStatus, RunKind, RunStatus
 from mono_pipeline.core.verdict import Verdict, VerdictKind, VerdictReason, judge_days, unverifiable
-from mono_pipeline.usecases.observer import Stage
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.pass_run import GRACE_SECONDS, PassRun, PassStop
 

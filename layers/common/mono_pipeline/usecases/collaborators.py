@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mono_pipeline.adapters.run_store import RunStore
     from mono_pipeline.adapters.settings import Settings
     from mono_pipeline.adapters.transaction_store import TransactionStore
-    from mono_pipeline.usecases.observer import Observer
+    from mono_pipeline.core.observer import Observer
     from mono_pipeline.usecases.patience import Patience
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from mono_pipeline.core.errors import ProviderPaused
 from mono_pipeline.core.flag import decide
+from mono_pipeline.core.observer import Outcome, Stage
 from mono_pipeline.core.run import RowCounts, RunKind
-from mono_pipeline.usecases.observer import Outcome, Stage
 from mono_pipeline.usecases.page_reader import PageReader
 
 if TYPE_CHECKING:

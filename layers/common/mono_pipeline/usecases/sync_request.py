@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from mono_pipeline.core.deadline import Deadline
     from mono_pipeline.core.errors import ProviderPaused
     from mono_pipeline.core.flag import Decision, Guidance
+    from mono_pipeline.core.observer import Observer
     from mono_pipeline.core.run import Account, LeasedRun
     from mono_pipeline.usecases.collaborators import Collaborators
-    from mono_pipeline.usecases.observer import Observer
 
     type Row = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""What the use cases tell the outside of what they do; metrics and logs are made of it elsewhere."""
+"""What a run tells the outside of what it does; metrics and logs are made of it elsewhere."""
 
 from __future__ import annotations
 
