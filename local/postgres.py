@@ -110,6 +110,23 @@ class PostgresServer:
             return False
         return len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready"  # noqa: PLR2004 - its 8th line
 
+    def ensure_database(self, name: str) -> None:
+        """Create the database where it is missing.
+
+        Raises:
+            RuntimeError: it cannot be created; the server's words are in the message.
+        """
+        literal, identifier = name.replace("'", "''"), name.replace('"', '""')
+        if not self._psql(f"SELECT 1 FROM pg_database WHERE datname = '{literal}'"):  # noqa: S608 - quoted above
+            self._psql(f'CREATE DATABASE "{identifier}"')
+
+    def _psql(self, statement: str) -> str:
+        command = [str(BIN / "psql"), "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", statement, self.url()]
+        outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+        if outcome.returncode:
+            raise RuntimeError(f"PostgreSQL refused: {outcome.stderr.strip()}")
+        return outcome.stdout.strip()
+
     def stop(self, mode: ShutdownMode = "fast") -> None:
         """Stop the server; stopping it twice is no error.
 

@@ -209,6 +209,14 @@ class Template:
         return next(function.logical_id for function in self.functions.values() if function.name == name)
 
 
+def parameters_by_variable(path: Path = TEMPLATE) -> dict[str, str]:
+    """Names of the template's parameters by the function variable that is a `Ref` to it, for all functions."""
+    sam = yaml_parse(path.read_text())
+    variables = sam["Globals"]["Function"]["Environment"]["Variables"]
+    references = {name: value["Ref"] for name, value in variables.items() if isinstance(value, dict) and "Ref" in value}
+    return {name: parameter for name, parameter in references.items() if parameter in sam["Parameters"]}
+
+
 class _References(dict[str, Any]):
     """What `Ref` knows: parameters, pseudo parameters and, on demand, resources."""
 
