@@ -12,6 +12,7 @@ import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isinf
 
 from mono_pipeline.core.errors import MonoUnintelligible
 from mono_pipeline.core.wire.refusal import Refusal
@@ -20,8 +21,10 @@ MAX_DEPTH = 64  # PostgreSQL reads JSON recursively: a few thousand levels end i
 MAX_VALUES = 250_000  # 5,000 rows with 50 values; bounds the memory that 8 MiB of "[],[]," would take as objects
 
 _PLAIN_INTEGER = 20  # characters: every integer up to 2^63 and its sign
-_MAX_NUMBER = 1_000  # characters: PostgreSQL's numeric ends at 131,072 digits before and 16,383 after the point
-_JSON_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+# PostgreSQL's numeric ends at 131,072 digits before and 16,383 after the point, zero included: 0e-99999 fails.
+_MAX_NUMBER = 1_000  # characters
+_MAX_EXPONENT = 3  # digits
+_JSON_NUMBER = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)(?:[eE][+-]?([0-9]+))?")
 _quote = json.JSONEncoder(ensure_ascii=True).encode
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL: 22021 and 22P05 for the whole statement
 
@@ -109,13 +112,14 @@ def _first_flaw(container: list[Json] | dict[str, Json], depth: int) -> Flaw | N
 
 
 def _number_flaw(text: str) -> Flaw | None:
-    if _JSON_NUMBER.fullmatch(text) is None:
+    number = _JSON_NUMBER.fullmatch(text)
+    if number is None:
         return Flaw.NOT_A_NUMBER
-    if len(text) > _MAX_NUMBER:
+    mantissa, exponent = number.groups(default="")
+    if len(text) > _MAX_NUMBER or len(exponent) > _MAX_EXPONENT:
         return Flaw.NUMBER_TOO_LARGE
-    mantissa = re.split("[eE]", text)[0]
     underflows = float(text) == 0.0 and mantissa.strip("-0.") != ""
-    return Flaw.NUMBER_TOO_LARGE if underflows or abs(float(text)) == float("inf") else None
+    return Flaw.NUMBER_TOO_LARGE if underflows or isinf(float(text)) else None
 
 
 def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json] | Repeated:
