@@ -162,7 +162,7 @@ class Template:
 
     def reference(self, logical_id: str) -> str:
         """What `Ref` of a resource gives: an SQS queue's URL, an alias's ARN, else its name."""
-        properties = self._named(logical_id)
+        properties = self.naming(logical_id)
         match self.document["Resources"][logical_id]["Type"]:
             case "AWS::SQS::Queue":
                 return f"{self._aws_endpoint}/{ACCOUNT}/{properties['QueueName']}"
@@ -171,18 +171,18 @@ class Template:
         names = (properties[key] for key in ("FunctionName", "LogGroupName", "Name") if key in properties)
         return str(next(names, logical_id))
 
-    def _named(self, logical_id: str) -> dict[str, Any]:
+    def naming(self, logical_id: str) -> dict[str, Any]:
         """The resource's properties that name it, resolved (the others may refer to it in a circle)."""
         properties = self.document["Resources"][logical_id].get("Properties", {})
-        naming = ("QueueName", "FunctionName", "LogGroupName", "Name")
-        return {key: self.intrinsics.resolve(properties[key]) for key in naming if key in properties}
+        keys = ("QueueName", "FunctionName", "LogGroupName", "LayerName", "Name")
+        return {key: self.intrinsics.resolve(properties[key]) for key in keys if key in properties}
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
         if logical_id not in self.document["Resources"]:
             raise Unresolvable(f"GetAtt {logical_id}.{attribute}")
         match self.document["Resources"][logical_id]["Type"], attribute:
             case "AWS::SQS::Queue", "Arn":
-                return self.arn("sqs", self._named(logical_id)["QueueName"])
+                return self.arn("sqs", self.naming(logical_id)["QueueName"])
             case "AWS::Lambda::Function", "Arn":
                 return self.arn("lambda", f"function:{self.reference(logical_id)}")
             case "AWS::Logs::LogGroup", "Arn":
