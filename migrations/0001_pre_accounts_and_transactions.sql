@@ -66,7 +66,7 @@ CREATE TABLE sync_runs (
   verdict          text CHECK (verdict IN ('verified', 'unverifiable', 'mismatch')),
   verdict_reason   text,
   first_bad_day    date,
-  -- The days the run answers for; null where the answer is "all there is".
+  -- The booking days the run answers for; null where they are all there is.
   window_start     date,
   window_end       date,
   pass             integer NOT NULL DEFAULT 1 CHECK (pass BETWEEN 1 AND 4),

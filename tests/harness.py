@@ -145,7 +145,9 @@ class Pipeline:
             transport=transport or SandboxTransport(self.sandbox),
         )
         self._open += [database.close, mono.close]
-        runs = RunStore(database, lease_seconds=self.settings.lease_seconds)
+        runs = RunStore(
+            database, lease_seconds=self.settings.lease_seconds, overlap_days=self.settings.mono_overlap_days
+        )
         return Collaborators(
             database=database,
             accounts=AccountStore(database),

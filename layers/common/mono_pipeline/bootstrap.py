@@ -68,7 +68,7 @@ class Environment:
     def collaborators(self) -> Collaborators:
         """Everything a use case talks to."""
         settings = self.settings
-        runs = RunStore(self.database, lease_seconds=settings.lease_seconds)
+        runs = RunStore(self.database, lease_seconds=settings.lease_seconds, overlap_days=settings.mono_overlap_days)
         return Collaborators(
             database=self.database,
             accounts=AccountStore(self.database),

@@ -23,9 +23,11 @@ _SQL = statements("runs")
 class RunStore:
     """Requests, leases and ends of runs. All times are the database's."""
 
-    def __init__(self, database: Database, *, lease_seconds: int) -> None:
+    def __init__(self, database: Database, *, lease_seconds: int, overlap_days: int) -> None:
+        """`overlap_days` is how far before the watermark an incremental run reads again."""
         self._database = database
         self._lease_seconds = lease_seconds
+        self._overlap_days = overlap_days
 
     def request(
         self, account_id: int, *, kind: RunKind, asked: DateWindow | None, requested_by: str, correlation_id: str
@@ -108,7 +110,13 @@ class RunStore:
             _SQL["take_lease"], account_id=locked["id"], run_id=run_id, lease_seconds=self._lease_seconds
         )
         started = self._database.row(
-            _SQL["start_run"], run_id=run_id, flag_reason=flag_reason, hop=hop, watermark=locked["watermark"]
+            _SQL["start_run"],
+            run_id=run_id,
+            flag_reason=flag_reason,
+            hop=hop,
+            watermark=locked["watermark"],
+            today=locked["today"],
+            overlap_days=self._overlap_days,
         )
         return _leased(locked, _expected(lease), _expected(started))
 
@@ -224,7 +232,7 @@ def _leased(account: Row, lease: Row, run: Row) -> LeasedRun:
         account=account_from(account),
         fence=lease["fence"],
         kind=RunKind(run["kind"]),
-        asked=DateWindow(start=run["window_start"], end=run["window_end"]) if run["window_start"] else None,
+        days=DateWindow(start=run["window_start"], end=run["window_end"]) if run["window_start"] else None,
         pass_number=run["pass"],
         pages_done=run["pages_done"],
         today=account["today"],

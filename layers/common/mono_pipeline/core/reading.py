@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
-from mono_pipeline.core.booking import DateWindow
-from mono_pipeline.core.run import LeasedRun, RunKind
+if TYPE_CHECKING:
+    from mono_pipeline.core.booking import DateWindow
+    from mono_pipeline.core.run import LeasedRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,19 +18,11 @@ class Reading:
     covered: DateWindow | None
 
 
-def plan_reading(run: LeasedRun, *, overlap_days: int) -> Reading:
-    """The reading of a run.
+def plan_reading(run: LeasedRun) -> Reading:
+    """The reading of a run: a full one has no filter; any other is read one day wider than the days it answers for.
 
-    A full one has no filter and settles every day. An incremental one goes from the watermark less the overlap to
-    tomorrow. Days that somebody asked for are read one wider at each end, so that they are settled themselves.
+    The day more at each end is there because nobody knows how Mono cuts a window (Mono contract 2.4).
     """
-    if run.kind is RunKind.WINDOW and run.asked is not None:
-        return Reading(window=run.asked.widened(1), covered=run.asked)
-    if run.kind is RunKind.FULL or run.account.watermark is None:
+    if run.days is None:
         return Reading(window=None, covered=None)
-    window = DateWindow(start=_overlap_start(run.account.watermark, overlap_days), end=run.today + timedelta(days=1))
-    return Reading(window=window, covered=window.covered())
-
-
-def _overlap_start(watermark: date, overlap_days: int) -> date:
-    return watermark - timedelta(days=overlap_days)
+    return Reading(window=run.days.widened(1), covered=run.days)

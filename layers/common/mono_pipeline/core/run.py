@@ -56,13 +56,16 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class LeasedRun:
-    """A run that may write: it holds the account's lease under `fence`. `today` is the day in Lagos by the database."""
+    """A run that may write: it holds the account's lease under `fence`.
+
+    `days` are the booking days it answers for, None for all there are; `today` is the day in Lagos by the database.
+    """
 
     run_id: UUID
     account: Account
     fence: int
     kind: RunKind
-    asked: DateWindow | None
+    days: DateWindow | None
     pass_number: int
     pages_done: int
     today: date

@@ -81,7 +81,7 @@ class AccountSync:
 
     def _read_and_judge(self, run: LeasedRun, deadline: Deadline, calls: PaidCalls) -> RunEnd:
         snapshot = self._snapshot(run, deadline, calls)
-        reading = plan_reading(run, overlap_days=self._with.settings.mono_overlap_days)
+        reading = plan_reading(run)
         while True:
             read = PassRun(self._with, run, reading, deadline=deadline, calls=calls, snapshot=snapshot)
             stop = read.go()

@@ -36,11 +36,15 @@ UPDATE bank_accounts
 RETURNING fence;
 
 -- name: start_run
--- Starts a requested run, or takes an interrupted one up again where its last flush ended. Without a watermark there is
--- no window to read, so an incremental run becomes a full one.
+-- Starts a requested run, or takes an interrupted one up again where its last flush ended. An incremental run answers for
+-- the days from the watermark less the overlap to today; without a watermark there are none, and it becomes a full one.
 UPDATE sync_runs r
    SET started_at = coalesce(started_at, pipeline_now()), flag_reason = :flag_reason, hops = :hop,
-       kind = CASE WHEN kind = 'incremental' AND :watermark::date IS NULL THEN 'full' ELSE kind END
+       kind = CASE WHEN kind = 'incremental' AND :watermark::date IS NULL THEN 'full' ELSE kind END,
+       window_start = CASE WHEN kind = 'incremental' THEN coalesce(window_start, :watermark::date - :overlap_days::int + 1)
+                           ELSE window_start END,
+       window_end = CASE WHEN kind = 'incremental' AND :watermark::date IS NOT NULL THEN coalesce(window_end, :today::date)
+                         ELSE window_end END
  WHERE run_id = :run_id
 RETURNING run_id, kind, requested_by, correlation_id, window_start, window_end, pass, mono_total,
   (SELECT coalesce(max(last_page), 0) FROM sync_flushes f WHERE f.run_id = r.run_id AND f.pass = r.pass) AS pages_done;
