@@ -18,7 +18,7 @@ from mono_pipeline.core.errors import MonoUnintelligible
 from mono_pipeline.core.wire.refusal import Refusal
 
 MAX_DEPTH = 64  # PostgreSQL reads JSON recursively: a few thousand levels end in "stack depth limit exceeded"
-MAX_VALUES = 250_000  # 5,000 rows with 50 values; bounds the memory that 8 MiB of "[],[]," would take as objects
+MAX_VALUES = 250_000  # 5,000 rows of 50 values each; 8 MiB of "[[[],[[]," would be hundreds of MB as objects
 
 _PLAIN_INTEGER = 20  # characters: every integer up to 2^63 and its sign
 # PostgreSQL's numeric ends at 131,072 digits before and 16,383 after the point, zero included: 0e-99999 fails.
@@ -62,7 +62,7 @@ def read_document(body: bytes) -> Json:
         MonoUnintelligible: `not_json`, or `too_large` for more values than any page has. The cause is not attached,
             because it quotes the answer.
     """
-    if body.count(b",") > MAX_VALUES:
+    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
         raise MonoUnintelligible(Refusal.TOO_LARGE)
     try:
         document: Json = _DECODER.decode(body.decode())
