@@ -1,19 +1,18 @@
-"""The pipeline in one process: the real engine and stores on a real PostgreSQL, the sandbox for Mono, memory for AWS."""
+"""The pipeline in one process: the real engine on a real PostgreSQL, the sandbox for Mono, memory for AWS."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from local.sandbox.sandbox import Sandbox
 from local.sandbox.transport import SandboxTransport
 from mono_pipeline.adapters.account_store import AccountStore
 from mono_pipeline.adapters.flag_reader import FlagReader
 from mono_pipeline.adapters.mono_client import MonoClient
 from mono_pipeline.adapters.parameters import Parameter
 from mono_pipeline.adapters.postgres import Database, DatabaseAddress
+from mono_pipeline.adapters.queue import FetchRequested
 from mono_pipeline.adapters.rate_budget import RateBudget
 from mono_pipeline.adapters.run_store import RunStore
 from mono_pipeline.adapters.settings import Settings
@@ -25,13 +24,17 @@ from mono_pipeline.core.secret import Secret
 from mono_pipeline.usecases.account_sync import AccountSync, RunEnd
 from mono_pipeline.usecases.collaborators import Collaborators
 from mono_pipeline.usecases.patience import Patience
+from mono_pipeline.usecases.schedule_tick import ScheduleTick, TickResult
 from mono_pipeline.usecases.sync_request import SyncAnswer, SyncAsked, SyncRequest
+from mono_pipeline.usecases.wake_up import Served, WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     import httpx
-    from mono_pipeline.adapters.queue import FetchRequested
+
+    from local.sandbox.sandbox import Sandbox
     from mono_pipeline.core.booking import DateWindow
 
 SETTINGS = Settings(
@@ -104,15 +107,19 @@ class Witness:
     zero_runs: int = 0
 
     def stage(self, _run: Any, stage: str, _seconds: float, outcome: str) -> None:
+        """A stage ended."""
         self.stages.append((stage, outcome))
 
     def error(self, _run: Any, stage: str, reason: str) -> None:
+        """Something failed."""
         self.errors.append((stage, reason))
 
     def zero_transactions(self, _run: Any) -> None:
+        """A complete pass read no row."""
         self.zero_runs += 1
 
     def event(self, name: str, _run: Any, **fields: Any) -> None:
+        """Something happened."""
         self.events.append((name, fields))
 
     def names(self) -> list[str]:
@@ -241,9 +248,54 @@ class Pipeline:
         """Let time pass for the database and the bank alike."""
         ((unit, amount),) = interval.items()
         self.rows(
-            f"""CREATE OR REPLACE FUNCTION pipeline_now() RETURNS timestamptz LANGUAGE sql VOLATILE
-                AS $f$ SELECT clock_timestamp() + interval '{self._moved(unit, amount)} seconds' $f$"""  # noqa: S608
+            f"""CREATE OR REPLACE FUNCTION pipeline_now() RETURNS timestamptz
+                AS $$ SELECT clock_timestamp() + interval '{self._moved(unit, amount)} seconds' $$
+                LANGUAGE sql VOLATILE"""
         )
+
+    def today(self) -> date:
+        """The day in Lagos, by the database."""
+        return cast("date", self.rows("SELECT lagos_date(pipeline_now()) AS today")[0]["today"])
+
+    def page_requests(self, account_id: str) -> list[dict[str, str]]:
+        """The queries of all requests for the account's transactions since the journal was cleared, oldest first."""
+        path = f"/v2/accounts/{account_id}/transactions"
+        return [request["query"] for request in self.sandbox.requests() if request["path"] == path]
+
+    def wake(
+        self,
+        account_id: str,
+        *,
+        worker: Collaborators | None = None,
+        message: FetchRequested | None = None,
+        sent_at: float | None = None,
+        seconds: float = 60.0,
+    ) -> Served:
+        """Deliver a message to a worker; without `message` one from outside, without `sent_at` one sent just now."""
+        using = worker or self.worker
+        asked = message or FetchRequested(account_id=account_id, correlation_id="c-out", requested_by="webhook")
+        sent = self.now() if sent_at is None else sent_at
+        return WakeUp(using, queue=using.daily).serve(asked, sent_at=sent, deadline=Deadline.after(seconds))
+
+    def tick(self, *, worker: Collaborators | None = None) -> TickResult:
+        """One tick of the scheduler."""
+        return ScheduleTick(worker or self.worker).tick(Deadline.after(60))
+
+    def now(self) -> float:
+        """The database's clock, in Unix seconds."""
+        return float(self.rows("SELECT extract(epoch FROM pipeline_now())::float8 AS now")[0]["now"])
+
+    def runs(self, account_id: str) -> list[dict[str, Any]]:
+        """All runs of an account, in the order in which they were asked for."""
+        return self.rows(
+            """SELECT r.* FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
+               WHERE a.mono_account_id = :id ORDER BY r.requested_at, r.run_id""",
+            id=account_id,
+        )
+
+    def account_row(self, account_id: str) -> dict[str, Any]:
+        """The account as the table has it."""
+        return self.rows("SELECT * FROM bank_accounts WHERE mono_account_id = :id", id=account_id)[0]
 
     def _moved(self, unit: str, amount: int) -> int:
         seconds = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}[unit] * amount

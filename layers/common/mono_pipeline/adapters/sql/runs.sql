@@ -81,9 +81,11 @@ UPDATE sync_runs
  WHERE run_id = :run_id;
 
 -- name: account_succeeded
--- The watermark is the newest booking date seen in a complete pass, never later than today, and only rises.
+-- The watermark is the newest booking date seen in a complete pass, never later than today, and only rises. The CASE is
+-- there because least() passes over a null: a pass that saw no date would move the watermark to today.
 UPDATE bank_accounts
-   SET watermark = greatest(watermark, least(:newest_day::date, lagos_date(pipeline_now()))),
+   SET watermark = CASE WHEN :newest_day::date IS NULL THEN watermark
+                        ELSE greatest(watermark, least(:newest_day::date, lagos_date(pipeline_now()))) END,
        last_success_at = pipeline_now(), failure_streak = 0,
        last_full_read_at = CASE WHEN :full_read THEN pipeline_now() ELSE last_full_read_at END,
        totals_ignore_window = totals_ignore_window OR :totals_ignore_window,
