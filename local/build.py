@@ -26,7 +26,7 @@ SAM_FOLDER: Final = ROOT / ".aws-sam"
 ARTIFACTS: Final = SAM_FOLDER / "build"
 _STAMP: Final = SAM_FOLDER / "inputs.sha256"
 _LOG: Final = SAM_FOLDER / "build.log"
-_SOURCES: Final = ("template.yaml", "functions", "layers/common", "local/build.py", "local/sam.py")
+_SOURCES: Final = ("template.yaml", "functions", "layers/common", "migrations", "local/build.py", "local/sam.py")
 _NOT_SOURCE: Final = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 _MEGABYTE: Final = 1_000_000
 
