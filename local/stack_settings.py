@@ -42,6 +42,7 @@ _SANDBOX_VARIABLES: Final = {
 SANDBOX_KEY: Final = "test_sk_embedded_stack_0000"
 WEBHOOK_SECRET: Final = "embedded-stack-webhook-secret-0123456789"  # noqa: S105 - not a secret: loopback only
 SANDBOX_APP: Final = "60cc8f95ba1772018c5c8df1"
+_HIGHEST_PORT: Final = 65_535
 _LOOPBACK_NAMES: Final = (LOOPBACK, "localhost")
 
 
@@ -106,15 +107,15 @@ class StackSettings:
         return cls(
             state_dir=state_dir,
             ports=Ports(
-                http=int(environ.get("STACK_HTTP_PORT", HTTP_PORT)),
-                postgres=int(environ.get("DATABASE_PORT", 54_320)),
-                aws=_port(environ.get("AWS_ENDPOINT_URL"), default=4566),
-                sandbox=int(environ.get("STACK_SANDBOX_PORT", 3010)),
+                http=_port(environ, "STACK_HTTP_PORT", HTTP_PORT),
+                postgres=_port(environ, "DATABASE_PORT", 54_320),
+                aws=_port_of_url(environ.get("AWS_ENDPOINT_URL"), default=4566),
+                sandbox=_port(environ, "STACK_SANDBOX_PORT", 3010),
             ),
             mono_base_url=other_mono or None,
             secrets={name: environ[name] for name in SECRETS if environ.get(name)},
             variables={name: environ[name] for name in VARIABLES if environ.get(name)},
-            tick_seconds=float(environ["STACK_TICK_SECONDS"]) if environ.get("STACK_TICK_SECONDS") else None,
+            tick_seconds=_tick_seconds(environ),
             sandbox={name: environ[variable] for name, variable in _SANDBOX_VARIABLES.items() if environ.get(variable)},
         )
 
@@ -153,10 +154,24 @@ def _refuse_what_is_not_embedded(environ: Mapping[str, str]) -> None:
         raise Refused("DATABASE_SSLMODE: the embedded PostgreSQL speaks plain text on loopback; unset it")
 
 
-def _port(url: str | None, *, default: int) -> int:
+def _port(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name) or str(default)
+    if not (text.isdigit() and 0 < int(text) <= _HIGHEST_PORT):
+        raise Refused(f"{name}={text}: give a TCP port")
+    return int(text)
+
+
+def _port_of_url(url: str | None, *, default: int) -> int:
     if not url:
         return default
     parts = urlsplit(url)
     if parts.hostname not in _LOOPBACK_NAMES or parts.port is None:
         raise Refused(f"AWS_ENDPOINT_URL={url}: the embedded stack brings its own; unset it or give a loopback port")
     return parts.port
+
+
+def _tick_seconds(environ: Mapping[str, str]) -> float | None:
+    text = environ.get("STACK_TICK_SECONDS")
+    if text and not text.isdigit():
+        raise Refused(f"STACK_TICK_SECONDS={text}: give whole seconds")
+    return float(text) if text else None
