@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import tempfile
 from pathlib import Path
@@ -16,7 +17,7 @@ from local.sam import REGION
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
@@ -116,6 +117,17 @@ def create_resources(template: Template, *, endpoint: str, visibility: int | Non
             Description=parameter.description,
             Overwrite=True,
         )
+
+
+def queue_sender(template: Template, *, endpoint: str) -> Callable[[str, str], Awaitable[None]]:
+    """A function that sends a body to one of the template's queues, by its ARN."""
+    sqs = sqs_client(endpoint)
+    urls = {queue.arn: queue.url for queue in template.queues}
+
+    async def send(arn: str, body: str) -> None:
+        await asyncio.to_thread(sqs.send_message, QueueUrl=urls[arn], MessageBody=body)
+
+    return send
 
 
 def _attributes(queue: Queue, visibility: int | None) -> Any:

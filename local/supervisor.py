@@ -23,7 +23,7 @@ import psutil
 import uvicorn
 
 from local import child
-from local.aws import CREDENTIALS, AwsStandIn, create_resources, sqs_client
+from local.aws import CREDENTIALS, AwsStandIn, create_resources, queue_sender, sqs_client
 from local.build import ARTIFACTS
 from local.gateway import Gateway
 from local.lambda_pool import LambdaService
@@ -165,12 +165,6 @@ class Supervisor:
             raise RuntimeError(f"the migrations failed:\n{child.tail(log)}")
 
     def _functions(self) -> LambdaService:
-        sqs = sqs_client(self._aws_url)
-        urls = {queue.arn: queue.url for queue in self._template.queues}
-
-        async def send_to_queue(arn: str, body: str) -> None:
-            await asyncio.to_thread(sqs.send_message, QueueUrl=urls[arn], MessageBody=body)
-
         return LambdaService(
             self._template,
             build=ARTIFACTS,
@@ -178,7 +172,7 @@ class Supervisor:
             logs=self._settings.logs,
             shared_environment={**CREDENTIALS, "AWS_ENDPOINT_URL": self._aws_url},
             concurrency=self._settings.concurrency,
-            send_to_queue=send_to_queue,
+            send_to_queue=queue_sender(self._template, endpoint=self._aws_url),
         )
 
     def _pollers(self, functions: LambdaService) -> Iterator[Poller]:
