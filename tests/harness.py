@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from local.sandbox.transport import SandboxTransport
 from mono_pipeline.adapters.account_store import AccountStore
+from mono_pipeline.adapters.evidence_store import EvidenceStore
 from mono_pipeline.adapters.flag_reader import FlagReader
 from mono_pipeline.adapters.mono_client import MonoClient
 from mono_pipeline.adapters.parameters import Parameter
@@ -160,6 +161,7 @@ class Pipeline:
             accounts=AccountStore(database),
             runs=runs,
             transactions=TransactionStore(database, runs),
+            evidence=EvidenceStore(database),
             budget=RateBudget(database, per_minute=self.settings.mono_rate_limit_per_minute),
             mono=mono,
             flag=FlagReader(self.ssm, "/mono-pipeline/local/MONO_TRANSACTIONS_ENABLED", monotonic=_always_later()),
@@ -257,6 +259,10 @@ class Pipeline:
         """The day in Lagos, by the database."""
         return cast("date", self.rows("SELECT lagos_date(pipeline_now()) AS today")[0]["today"])
 
+    def soon(self) -> Deadline:
+        """A deadline that no test reaches."""
+        return Deadline.after(60)
+
     def page_requests(self, account_id: str) -> list[dict[str, str]]:
         """The queries of all requests for the account's transactions since the journal was cleared, oldest first."""
         path = f"/v2/accounts/{account_id}/transactions"
@@ -284,6 +290,15 @@ class Pipeline:
     def now(self) -> float:
         """The database's clock, in Unix seconds."""
         return float(self.rows("SELECT extract(epoch FROM pipeline_now())::float8 AS now")[0]["now"])
+
+    def seconds_to_next_attempt(self, account_id: str) -> float:
+        """In how many seconds the scheduler asks for the account's next run."""
+        found = self.rows(
+            """SELECT extract(epoch FROM next_attempt_at - pipeline_now())::float8 AS seconds
+               FROM bank_accounts WHERE mono_account_id = :id""",
+            id=account_id,
+        )
+        return float(found[0]["seconds"])
 
     def runs(self, account_id: str) -> list[dict[str, Any]]:
         """All runs of an account, in the order in which they were asked for."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 from mono_pipeline.adapters.account_store import AccountStore
+from mono_pipeline.adapters.evidence_store import EvidenceStore
 from mono_pipeline.adapters.flag_reader import FlagReader
 from mono_pipeline.adapters.mono_client import MonoClient
 from mono_pipeline.adapters.parameters import ParameterStore, parameter_name
@@ -74,6 +75,7 @@ class Environment:
             accounts=AccountStore(self.database),
             runs=runs,
             transactions=TransactionStore(self.database, runs),
+            evidence=EvidenceStore(self.database),
             budget=RateBudget(self.database, per_minute=settings.mono_rate_limit_per_minute),
             mono=MonoClient(
                 base_url=settings.mono_base_url,

@@ -85,11 +85,9 @@ class AccountStore:
             _SQL["block_account"], account_id=account_id, link_status=status, retry_seconds=retry_seconds
         )
 
-    def take_due(self, *, limit: int, interval_seconds: float, deep_read_days: int) -> list[DueAccount]:
+    def take_due(self, *, limit: int, interval_seconds: float) -> list[DueAccount]:
         """Accounts that are due now, each moved to its next time so that no other tick takes it."""
-        rows = self._database.rows(
-            _SQL["due_accounts"], limit=limit, interval_seconds=interval_seconds, deep_read_days=deep_read_days
-        )
+        rows = self._database.rows(_SQL["due_accounts"], limit=limit, interval_seconds=interval_seconds)
         return [_due(row) for row in rows]
 
     def take_unserved(self, *, limit: int, quiet_seconds: float) -> list[DueAccount]:

@@ -160,6 +160,7 @@ class RunStore:
         newest_day: date | None,
         totals_ignore_window: bool,
         interval_seconds: float,
+        deep_read_days: int,
     ) -> None:
         """End a run whose last pass was complete: verdict, watermark and lease in the caller's transaction."""
         self._finish(run, RunStatus.COMPLETED, verdict=verdict)
@@ -172,6 +173,7 @@ class RunStore:
             full_read=run.kind is RunKind.FULL,
             totals_ignore_window=totals_ignore_window,
             interval_seconds=interval_seconds,
+            deep_read_days=deep_read_days,
         )
         if row is None:
             raise LeaseLost
@@ -251,5 +253,6 @@ def account_from(row: Row) -> Account:
         link_status=LinkStatus(row["link_status"]),
         watermark=row["watermark"],
         last_full_read_at=row["last_full_read_at"],
+        fresh_as_of=row["fresh_as_of"],
         totals_ignore_window=row["totals_ignore_window"],
     )

@@ -12,12 +12,11 @@ from mono_pipeline.core.run import RowCounts
 from mono_pipeline.core.verdict import DifferingDay
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from mono_pipeline.adapters.postgres import Database, Row
     from mono_pipeline.adapters.run_store import RunStore
-    from mono_pipeline.core.booking import DateWindow
     from mono_pipeline.core.run import LeasedRun
     from mono_pipeline.core.wire import TransactionPage
 
@@ -85,13 +84,18 @@ class TransactionStore:
         )
         return PassReading(totals=totals, newest_day=row["newest_day"])
 
-    def differing_days(self, run: LeasedRun, covered: DateWindow | None) -> list[DifferingDay]:
-        """Covered days on which the pass and the tables do not agree; `covered` None means every day."""
-        return [_differing_day(row) for row in self._database.rows(_SQL["differing_days"], **_scope(run, covered))]
-
-    def missing_days(self, run: LeasedRun, covered: DateWindow | None) -> list[date]:
-        """Booking days of stored rows, on covered days, that the pass did not show; one entry a row."""
-        return [row["booking_date"] for row in self._database.rows(_SQL["missing_rows"], **_scope(run, covered))]
+    def differing_days(self, run: LeasedRun, *, unresolved: Iterable[str]) -> list[DifferingDay]:
+        """Covered days on which the pass and the tables do not agree, `unresolved` ids set aside."""
+        rows = self._database.rows(
+            _SQL["differing_days"],
+            account_id=run.account.id,
+            run_id=run.run_id,
+            pass_number=run.pass_number,
+            covered_start=run.days.start if run.days else None,
+            covered_end=run.days.end if run.days else None,
+            unresolved=list(unresolved),
+        )
+        return [_differing_day(row) for row in rows]
 
     def open_quarantine(self, run: LeasedRun) -> int:
         """How many quarantined rows of the account stand open, after closing those that a good row has answered."""
@@ -137,16 +141,6 @@ def _counts(pages: Sequence[TransactionPage], *, inserted: int, updated: int) ->
         unchanged=seen - quarantined - inserted - updated,
         quarantined=quarantined,
     )
-
-
-def _scope(run: LeasedRun, covered: DateWindow | None) -> dict[str, object]:
-    return {
-        "account_id": run.account.id,
-        "run_id": run.run_id,
-        "pass_number": run.pass_number,
-        "covered_start": covered.start if covered else None,
-        "covered_end": covered.end if covered else None,
-    }
 
 
 def _differing_day(row: Row) -> DifferingDay:

@@ -51,6 +51,7 @@ class Account:
     link_status: LinkStatus
     watermark: date | None
     last_full_read_at: datetime | None
+    fresh_as_of: datetime | None
     totals_ignore_window: bool
 
 

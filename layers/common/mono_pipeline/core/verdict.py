@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from mono_pipeline.core.removal import Absence
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
@@ -27,8 +29,15 @@ class VerdictReason(StrEnum):
     DRIFT = "drift"  # the rows moved under every pass
     ENDLESS_PAGES = "endless_pages"  # the pages did not end where the total said
     SUSPICIOUS_EMPTY = "suspicious_empty"  # nothing read from an account with history
+    HISTORY_TRUNCATED = "history_truncated"  # the bank shows much less than it did
+    HISTORY_CHANGED = "history_changed"  # the window does not open where what is stored before it closes
+    DUPLICATE_SUSPECTED = "duplicate_suspected"  # an old id is gone and a new one looks the same
     QUARANTINED = "quarantined"  # rows that cannot be trusted stand open
     REMOVAL_PENDING = "removal_pending"  # stored rows were not shown; one pass is no proof that they are gone
+    BALANCE_MISSING = "balance_missing"  # the bank supplies no running balances, or not for every row
+    BALANCE_LAGGING = "balance_lagging"  # running balances do not follow the amounts
+    BALANCE_BACKWARDS = "balance_backwards"  # they run from the newest row to the oldest
+    BALANCE_AHEAD = "balance_ahead"  # the account's balance is not the newest row's: rows are still to come
     DAYS_DIFFER = "days_differ"  # the mismatch: rows or sums of a day are not the bank's
 
 
@@ -54,6 +63,22 @@ class DifferingDay:
     stored_debits: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What a complete pass found.
+
+    `differing` are days on which what was read and what is stored differ, `unresolved` rows set aside: stored rows that
+    the pass did not show and that are not decided on. `balance_reason` says why the running balances prove nothing.
+    """
+
+    differing: Sequence[DifferingDay]
+    unresolved: int
+    absence: Absence
+    open_suspicions: int
+    open_quarantine: int
+    balance_reason: VerdictReason | None
+
+
 VERIFIED = Verdict(kind=VerdictKind.VERIFIED)
 
 
@@ -62,21 +87,17 @@ def unverifiable(reason: VerdictReason) -> Verdict:
     return Verdict(kind=VerdictKind.UNVERIFIABLE, reason=reason)
 
 
-def judge_days(
-    *, differing: Sequence[DifferingDay], missing_days: Sequence[date], open_quarantine: int, read_nothing: bool
-) -> Verdict:
-    """The verdict on a complete pass.
-
-    `missing_days` are the booking days of stored rows that the pass did not show. A day that differs for another reason
-    than missing rows is a mismatch: what was read and what was written in the same commits do not agree.
-    """
-    if read_nothing and missing_days:
-        return unverifiable(VerdictReason.SUSPICIOUS_EMPTY)
-    unexplained = [day.day for day in differing if day.day not in set(missing_days)]
-    if unexplained:
-        return Verdict(kind=VerdictKind.MISMATCH, reason=VerdictReason.DAYS_DIFFER, first_bad_day=min(unexplained))
-    if missing_days:
-        return unverifiable(VerdictReason.REMOVAL_PENDING)
-    if open_quarantine:
-        return unverifiable(VerdictReason.QUARANTINED)
-    return VERIFIED
+def judge(findings: Findings) -> Verdict:
+    """The verdict on a complete pass: the gravest thing that it found."""
+    if findings.differing:
+        first = min(day.day for day in findings.differing)
+        return Verdict(kind=VerdictKind.MISMATCH, reason=VerdictReason.DAYS_DIFFER, first_bad_day=first)
+    reasons = (
+        (findings.absence is Absence.SUSPICIOUS_EMPTY, VerdictReason.SUSPICIOUS_EMPTY),
+        (findings.absence is Absence.HISTORY_TRUNCATED, VerdictReason.HISTORY_TRUNCATED),
+        (findings.open_suspicions > 0, VerdictReason.DUPLICATE_SUSPECTED),
+        (findings.unresolved > 0, VerdictReason.REMOVAL_PENDING),
+        (findings.open_quarantine > 0, VerdictReason.QUARANTINED),
+    )
+    reason = next((reason for holds, reason in reasons if holds), findings.balance_reason)
+    return VERIFIED if reason is None else unverifiable(reason)

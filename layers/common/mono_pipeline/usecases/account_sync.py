@@ -22,14 +22,14 @@ from mono_pipeline.core.errors import (
 from mono_pipeline.core.observer import Stage
 from mono_pipeline.core.reading import plan_reading
 from mono_pipeline.core.run import LinkStatus, RunKind, RunStatus
-from mono_pipeline.core.verdict import Verdict, VerdictKind, VerdictReason, judge_days, unverifiable
+from mono_pipeline.core.verdict import Verdict, VerdictKind, VerdictReason, unverifiable
+from mono_pipeline.usecases.conclusion import Conclusion
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.pass_run import GRACE_SECONDS, PassRun, PassStop
 
 if TYPE_CHECKING:
     from mono_pipeline.adapters.transaction_store import PassReading
     from mono_pipeline.core.deadline import Deadline
-    from mono_pipeline.core.reading import Reading
     from mono_pipeline.core.run import LeasedRun
     from mono_pipeline.core.wire import AccountSnapshot
     from mono_pipeline.usecases.collaborators import Collaborators
@@ -102,7 +102,7 @@ class AccountSync:
                 self._with.observer.event("mono.fetch.drifted", run, pass_number=run.pass_number)
                 run = replace(run, pass_number=self._with.runs.begin_next_pass(run), pages_done=0)
                 continue
-            return self._judge(run, reading, found, judgement, read)
+            return self._judge(run, found, judgement, read)
 
     def _snapshot(self, run: LeasedRun, deadline: Deadline, calls: PaidCalls) -> AccountSnapshot:
         """The account's own page: whether its data are ready, and its balance."""
@@ -111,9 +111,7 @@ class AccountSync:
         self._with.accounts.note_snapshot(run, snapshot, lease_seconds=self._with.settings.lease_seconds)
         return snapshot
 
-    def _judge(
-        self, run: LeasedRun, reading: Reading, found: PassReading, judgement: PassJudgement, read: PassRun
-    ) -> RunEnd:
+    def _judge(self, run: LeasedRun, found: PassReading, judgement: PassJudgement, read: PassRun) -> RunEnd:
         unclear = judgement.outcome is PassOutcome.TOTAL_UNCLEAR
         if unclear:
             judgement = judge_unclear_total(
@@ -122,13 +120,15 @@ class AccountSync:
         if judgement.outcome is not PassOutcome.COMPLETE:
             reason = judgement.reason or VerdictReason.TOTAL_DIFFERS
             return self._incomplete(run, reason, retry=schedule.INCOMPLETE_RETRY)
-        return self._complete(run, reading, found, totals_ignore_window=unclear)
+        return self._complete(run, read.snapshot, found, totals_ignore_window=unclear)
 
-    def _complete(self, run: LeasedRun, reading: Reading, found: PassReading, *, totals_ignore_window: bool) -> RunEnd:
+    def _complete(
+        self, run: LeasedRun, snapshot: AccountSnapshot, found: PassReading, *, totals_ignore_window: bool
+    ) -> RunEnd:
         """Verdict, watermark and the end of the run, in one commit."""
         with self._with.database.transaction():
             self._with.runs.hold(run)
-            verdict = self._verdict(run, reading, found)
+            verdict = Conclusion(self._with, run, snapshot).draw(found)
             self._with.runs.finish_complete(
                 run,
                 verdict,
@@ -136,22 +136,12 @@ class AccountSync:
                 newest_day=None if verdict.kind is VerdictKind.MISMATCH else found.newest_day,
                 totals_ignore_window=totals_ignore_window,
                 interval_seconds=self._with.settings.sync_interval_hours * 3600,
+                deep_read_days=self._with.settings.deep_read_days,
             )
         if found.totals.rows_read == 0:
             self._with.observer.zero_transactions(run)
             self._with.observer.event("mono.fetch.zero_transactions", run)
         return self._ended(RunEnd(run=run, status=RunStatus.COMPLETED, verdict=verdict))
-
-    def _verdict(self, run: LeasedRun, reading: Reading, found: PassReading) -> Verdict:
-        stored = self._with.transactions
-        differing = stored.differing_days(run, reading.covered)
-        return judge_days(
-            differing=differing,
-            # only days that differ are looked at row by row
-            missing_days=stored.missing_days(run, reading.covered) if differing else [],
-            open_quarantine=stored.open_quarantine(run),
-            read_nothing=found.totals.rows_read == 0,
-        )
 
     def _incomplete(self, run: LeasedRun, reason: VerdictReason, *, retry: float) -> RunEnd:
         return self._end(run, RunStatus.INCOMPLETE, verdict=unverifiable(reason), retry=retry)

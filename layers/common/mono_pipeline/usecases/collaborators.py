@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from mono_pipeline.adapters.account_store import AccountStore
+    from mono_pipeline.adapters.evidence_store import EvidenceStore
     from mono_pipeline.adapters.flag_reader import FlagReader
     from mono_pipeline.adapters.mono_client import MonoClient
     from mono_pipeline.adapters.postgres import Database
@@ -30,6 +31,7 @@ class Collaborators:
     accounts: AccountStore
     runs: RunStore
     transactions: TransactionStore
+    evidence: EvidenceStore
     budget: RateBudget
     mono: MonoClient
     flag: FlagReader

@@ -52,7 +52,7 @@ class PassRun:
         self._run = run
         self._reading = reading
         self._deadline = deadline
-        self._snapshot = snapshot
+        self.snapshot = snapshot
         self._calls = calls
         self._reader = PageReader(self._fetch, calls=calls, in_flight=collaborators.settings.pages_in_flight)
         self._buffer: list[TransactionPage] = []
@@ -87,7 +87,7 @@ class PassRun:
 
     def _read(self) -> PassStop:
         for page in self._reader.pages(self._run.pages_done + 1):
-            if page.not_ready or (page.number == 1 and not page.seen and not self._snapshot.transactions_ready):
+            if page.not_ready or (page.number == 1 and not page.seen and not self.snapshot.transactions_ready):
                 return PassStop.NOT_READY
             self._buffer.append(page)
             if self._time_to_flush():

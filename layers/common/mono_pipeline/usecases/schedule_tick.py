@@ -57,7 +57,6 @@ class ScheduleTick:
             due = self._with.accounts.take_due(
                 limit=_BATCH,
                 interval_seconds=self._with.settings.sync_interval_hours * _SECONDS_PER_HOUR,
-                deep_read_days=self._with.settings.deep_read_days,
             )
             result += self._request(due, reading)
             if len(due) < _BATCH:

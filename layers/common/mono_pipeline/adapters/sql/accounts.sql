@@ -14,7 +14,7 @@ RETURNING a.id, xmax = 0 AS imported;
 -- name: find_account
 -- By its present Mono id, or by one it had before a re-link.
 SELECT a.id, a.mono_account_id, a.first_mono_account_id, a.currency, a.link_status, a.data_status, a.watermark,
-       a.last_full_read_at, a.last_success_at, a.next_attempt_at, a.totals_ignore_window, a.failure_streak
+       a.last_full_read_at, a.fresh_as_of, a.last_success_at, a.next_attempt_at, a.totals_ignore_window, a.failure_streak
 FROM bank_accounts a
 WHERE a.mono_account_id = :mono_account_id
    OR a.id = (SELECT account_id FROM account_aliases WHERE mono_account_id = :mono_account_id);
@@ -62,6 +62,4 @@ UPDATE bank_accounts a
    SET next_attempt_at = pipeline_now() + make_interval(secs => :interval_seconds * (0.9 + 0.2 * random()))
   FROM due WHERE a.id = due.id
 RETURNING a.id, a.mono_account_id, a.mono_customer_id, a.first_mono_account_id,
-  CASE WHEN a.last_full_read_at IS NULL
-         OR a.last_full_read_at < pipeline_now() - make_interval(days => :deep_read_days) THEN 'full'
-       ELSE 'incremental' END AS kind;
+  CASE WHEN a.deep_read_due_at <= pipeline_now() THEN 'full' ELSE 'incremental' END AS kind;

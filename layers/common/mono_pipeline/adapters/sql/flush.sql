@@ -96,7 +96,7 @@ FROM sync_flushes WHERE run_id = :run_id AND pass = :pass_number;
 
 -- name: differing_days
 -- The days, of those a pass covers, on which its digest and that of the stored rows differ: count, credits, debits and the
--- sum of the ids' hashes. An account whose every day agrees gives no row.
+-- sum of the ids' hashes. Stored rows that were not shown and are not decided on are set aside. No row: every day agrees.
 WITH pass_days AS (
   SELECT d.day, sum(d.rows)::bigint AS rows, sum(d.credits) AS credits, sum(d.debits) AS debits, sum(d.id_sum) AS id_sum
   FROM sync_flushes f, unnest(f.days, f.counts, f.credits, f.debits, f.id_sums) AS d (day, rows, credits, debits, id_sum)
@@ -109,7 +109,7 @@ stored_days AS (
          coalesce(sum(amount_minor) FILTER (WHERE direction = 'debit'), 0)  AS debits,
          sum(hashtextextended(mono_transaction_id, 0)) AS id_sum
   FROM bank_transactions
-  WHERE account_id = :account_id AND disappeared_at IS NULL
+  WHERE account_id = :account_id AND disappeared_at IS NULL AND mono_transaction_id <> ALL (:unresolved::text[])
     AND booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
   GROUP BY booking_date
 )
@@ -122,22 +122,5 @@ FULL JOIN stored_days s USING (day)
 WHERE (p.rows, p.credits, p.debits, p.id_sum) IS DISTINCT FROM (s.rows, s.credits, s.debits, s.id_sum)
 ORDER BY day;
 
--- name: missing_rows
--- Stored rows on covered days that the pass did not show.
-WITH shown AS (
-  SELECT DISTINCT id FROM sync_flushes f, unnest(f.ids) AS id WHERE f.run_id = :run_id AND f.pass = :pass_number
-)
-SELECT t.mono_transaction_id, t.booking_date
-FROM bank_transactions t
-LEFT JOIN shown ON shown.id = hashtextextended(t.mono_transaction_id, 0)
-WHERE t.account_id = :account_id AND t.disappeared_at IS NULL AND shown.id IS NULL
-  AND t.booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
-ORDER BY t.booking_date, t.mono_transaction_id;
-
 -- name: open_quarantine
 SELECT count(*) AS open FROM quarantined_transactions WHERE account_id = :account_id AND closed_at IS NULL;
-
--- name: history_before
--- Whether the account has stored rows on the covered days.
-SELECT EXISTS (SELECT FROM bank_transactions WHERE account_id = :account_id AND disappeared_at IS NULL
-  AND booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')) AS known;

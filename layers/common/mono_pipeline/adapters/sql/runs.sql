@@ -8,7 +8,7 @@ RETURNING run_id, kind, correlation_id;
 
 -- name: lock_account
 -- Serialises those who want the account; held only to the end of a short transaction.
-SELECT a.id, a.mono_account_id, a.currency, a.watermark, a.last_full_read_at, a.totals_ignore_window, a.link_status,
+SELECT a.id, a.mono_account_id, a.currency, a.watermark, a.last_full_read_at, a.fresh_as_of, a.totals_ignore_window, a.link_status,
        a.first_mono_account_id, a.fence, lagos_date(pipeline_now()) AS today,
        CASE WHEN a.lease_until > pipeline_now() THEN a.lease_run_id END AS held_by
 FROM bank_accounts a WHERE a.id = :account_id FOR UPDATE;
@@ -88,6 +88,8 @@ UPDATE bank_accounts
                         ELSE greatest(watermark, least(:newest_day::date, lagos_date(pipeline_now()))) END,
        last_success_at = pipeline_now(), failure_streak = 0,
        last_full_read_at = CASE WHEN :full_read THEN pipeline_now() ELSE last_full_read_at END,
+       deep_read_due_at = CASE WHEN :full_read THEN pipeline_now() + make_interval(days => :deep_read_days)
+                               ELSE deep_read_due_at END,
        totals_ignore_window = totals_ignore_window OR :totals_ignore_window,
        link_status = CASE WHEN link_status = 'refused' THEN 'linked' ELSE link_status END,
        next_attempt_at = pipeline_now() + make_interval(secs => :interval_seconds * (0.9 + 0.2 * random())),

@@ -1,0 +1,165 @@
+"""What complete passes prove, in PostgreSQL: absences, suspicions of double ids, covered days, running balances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mono_pipeline.adapters.statements import statements
+from mono_pipeline.core.balance_chain import DayBalances
+from mono_pipeline.core.booking import DateWindow
+from mono_pipeline.core.removal import MissingRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date, datetime
+
+    from mono_pipeline.adapters.postgres import Database, Row
+    from mono_pipeline.core.run import LeasedRun
+    from mono_pipeline.core.verdict import Verdict
+
+_SQL = statements("evidence")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassExtent:
+    """`oldest_shown` is the oldest booking day of the pass, None when it showed no row; `covered_rows` are stored ones.
+
+    `now` is the database's clock.
+    """
+
+    oldest_shown: date | None
+    covered_rows: int
+    now: datetime
+
+
+class EvidenceStore:
+    """Everything here runs inside the transaction that ends a run, under its fence."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def extent(self, run: LeasedRun) -> PassExtent:
+        """How far back the pass showed rows, and how many are stored on the days it covers."""
+        row = self._database.rows(_SQL["pass_extent"], **_scope(run))[0]
+        return PassExtent(oldest_shown=row["oldest_shown"], covered_rows=row["covered_rows"], now=row["now"])
+
+    def missing(self, run: LeasedRun) -> list[MissingRow]:
+        """Stored rows on covered days that the pass did not show."""
+        return [
+            MissingRow(
+                mono_transaction_id=row["mono_transaction_id"],
+                booking_date=row["booking_date"],
+                first_missed_at=row["first_missed_at"],
+                fresh_then=row["fresh_then"],
+            )
+            for row in self._database.rows(_SQL["missing_rows"], **_scope(run))
+        ]
+
+    def forget_absences(self, run: LeasedRun, missing: Iterable[str]) -> None:
+        """Clear the evidence against covered rows that are not among `missing`."""
+        scope = _scope(run)
+        self._database.rows(
+            _SQL["forget_absences"],
+            account_id=run.account.id,
+            covered_start=scope["covered_start"],
+            covered_end=scope["covered_end"],
+            missing=list(missing),
+        )
+
+    def note_absences(self, run: LeasedRun, missing: Iterable[str]) -> None:
+        """Keep the first absence of each of `missing`."""
+        self._database.rows(
+            _SQL["note_absences"],
+            account_id=run.account.id,
+            run_id=run.run_id,
+            missing=list(missing),
+            fresh_as_of=run.account.fresh_as_of,
+        )
+
+    def disappear(self, run: LeasedRun, gone: Iterable[str]) -> int:
+        """Supersede each of `gone` by a version that says that the bank no longer shows it; how many there were."""
+        return len(
+            self._database.rows(_SQL["disappear"], account_id=run.account.id, run_id=run.run_id, gone=list(gone))
+        )
+
+    def suspect_duplicates(self, run: LeasedRun, missing: Iterable[str]) -> int:
+        """Pair missing rows with newly shown ones of the same fingerprint; how many suspicions were raised."""
+        return len(
+            self._database.rows(
+                _SQL["suspect_duplicates"],
+                account_id=run.account.id,
+                run_id=run.run_id,
+                pass_number=run.pass_number,
+                missing=list(missing),
+            )
+        )
+
+    def settle_twins(self, run: LeasedRun) -> None:
+        """Drop suspicions whose two ids this pass shows: they are two transactions."""
+        self._database.rows(
+            _SQL["settle_twins"], account_id=run.account.id, run_id=run.run_id, pass_number=run.pass_number
+        )
+
+    def suspected(self, run: LeasedRun) -> set[str]:
+        """The old ids of open suspicions."""
+        rows = self._database.rows(_SQL["open_suspicions"], account_id=run.account.id)
+        return {row["old_id"] for row in rows}
+
+    def cover(self, run: LeasedRun, verdict: Verdict) -> None:
+        """Enter the covered days in the ledger."""
+        scope = _scope(run)
+        self._database.rows(
+            _SQL["cover"],
+            account_id=run.account.id,
+            run_id=run.run_id,
+            covered_start=scope["covered_start"],
+            covered_end=scope["covered_end"],
+            verdict=verdict.kind,
+        )
+
+    def balances(self, run: LeasedRun, days: DateWindow | None) -> list[DayBalances]:
+        """The running balances of each of `days` (None: every day) that has rows, oldest first."""
+        rows = self._database.rows(
+            _SQL["day_balances"],
+            account_id=run.account.id,
+            covered_start=days.start if days else None,
+            covered_end=days.end if days else None,
+        )
+        return [_day_balances(row) for row in rows]
+
+    def balances_before(self, run: LeasedRun) -> list[DayBalances]:
+        """The running balances of the newest day with rows before the covered ones; nothing where there is none."""
+        if run.days is None:
+            return []
+        row = self._database.rows(_SQL["day_before"], account_id=run.account.id, covered_start=run.days.start)[0]
+        return [] if row["day"] is None else self.balances(run, DateWindow(start=row["day"], end=row["day"]))
+
+    def ask_for_deep_read(self, run: LeasedRun) -> None:
+        """Make the account's deep re-read due now."""
+        self._database.rows(_SQL["ask_for_deep_read"], account_id=run.account.id)
+
+
+def _day_balances(row: Row) -> DayBalances:
+    return DayBalances(
+        day=row["day"],
+        rows=row["rows"],
+        without=row["without"],
+        loose_ends=row["loose_ends"],
+        opening=_whole(row["opening"]),
+        closing=_whole(row["closing"]),
+    )
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _scope(run: LeasedRun) -> dict[str, Any]:
+    return {
+        "account_id": run.account.id,
+        "run_id": run.run_id,
+        "pass_number": run.pass_number,
+        "covered_start": run.days.start if run.days else None,
+        "covered_end": run.days.end if run.days else None,
+    }

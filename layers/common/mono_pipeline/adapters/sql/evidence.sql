@@ -1,0 +1,170 @@
+-- name: pass_extent
+-- The oldest booking day that a pass showed, and how many rows are stored on the days that it covers.
+SELECT (SELECT min(day) FROM sync_flushes f, unnest(f.days) AS day WHERE f.run_id = :run_id AND f.pass = :pass_number)
+         AS oldest_shown,
+       (SELECT count(*) FROM bank_transactions
+         WHERE account_id = :account_id AND disappeared_at IS NULL
+           AND booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity'))
+         AS covered_rows,
+       pipeline_now() AS now;
+
+-- name: missing_rows
+-- Stored rows on covered days that the pass did not show, with what is known of their absence.
+WITH shown AS (
+  SELECT DISTINCT id FROM sync_flushes f, unnest(f.ids) AS id WHERE f.run_id = :run_id AND f.pass = :pass_number
+)
+SELECT t.mono_transaction_id, t.booking_date, e.first_missed_at, e.fresh_then
+FROM bank_transactions t
+LEFT JOIN shown ON shown.id = hashtextextended(t.mono_transaction_id, 0)
+LEFT JOIN removal_evidence e ON e.account_id = t.account_id AND e.mono_transaction_id = t.mono_transaction_id
+WHERE t.account_id = :account_id AND t.disappeared_at IS NULL AND shown.id IS NULL
+  AND t.booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
+ORDER BY t.booking_date, t.mono_transaction_id;
+
+-- name: forget_absences
+-- Rows that are shown again are not missing any more.
+DELETE FROM removal_evidence e
+USING bank_transactions t
+WHERE e.account_id = :account_id AND t.account_id = e.account_id AND t.mono_transaction_id = e.mono_transaction_id
+  AND t.booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
+  AND e.mono_transaction_id <> ALL (:missing::text[]);
+
+-- name: note_absences
+-- The first absence counts; a later one does not make it younger.
+INSERT INTO removal_evidence (account_id, mono_transaction_id, first_missed_at, first_missed_by, fresh_then)
+SELECT :account_id, id, pipeline_now(), :run_id::uuid, :fresh_as_of::timestamptz FROM unnest(:missing::text[]) AS id
+ON CONFLICT (account_id, mono_transaction_id) DO NOTHING;
+
+-- name: disappear
+-- Nothing is deleted: the row is superseded by a version that says that the bank no longer shows it.
+WITH clock AS MATERIALIZED (SELECT pipeline_now() AS now),
+superseded AS (
+  INSERT INTO bank_transaction_versions
+    (account_id, mono_transaction_id, version, amount_minor, direction, currency, narration, category, balance_after_minor,
+     occurred_at, booking_date, occurred_text, extra, disappeared_at, changed_at, run_id, superseded_at, superseded_by)
+  SELECT t.account_id, t.mono_transaction_id, t.version, t.amount_minor, t.direction, t.currency, t.narration, t.category,
+         t.balance_after_minor, t.occurred_at, t.booking_date, t.occurred_text, t.extra, t.disappeared_at, t.changed_at,
+         t.run_id, clock.now, :run_id::uuid
+  FROM clock, bank_transactions t
+  WHERE t.account_id = :account_id AND t.mono_transaction_id = ANY (:gone::text[]) AND t.disappeared_at IS NULL
+),
+settled AS (
+  DELETE FROM removal_evidence WHERE account_id = :account_id AND mono_transaction_id = ANY (:gone::text[])
+)
+UPDATE bank_transactions t
+   SET disappeared_at = clock.now, version = version + 1, changed_at = clock.now, run_id = :run_id::uuid
+  FROM clock
+ WHERE t.account_id = :account_id AND t.mono_transaction_id = ANY (:gone::text[]) AND t.disappeared_at IS NULL
+RETURNING t.mono_transaction_id;
+
+-- name: suspect_duplicates
+-- Pairs each missing row with a shown one of the same fingerprint (day, amount, direction, narration, balance) that was first
+-- seen after the last complete pass that still showed the missing one: two ids that were shown together are twins, and
+-- twins are never suspects. Equal fingerprints are paired in the order of their coming.
+WITH shown AS (
+  SELECT DISTINCT id FROM sync_flushes f, unnest(f.ids) AS id WHERE f.run_id = :run_id AND f.pass = :pass_number
+),
+missing AS (
+  SELECT t.id, t.mono_transaction_id, t.booking_date,
+         ROW (t.booking_date, t.amount_minor, t.direction, t.narration, t.balance_after_minor)::text AS fingerprint,
+         (SELECT max(l.read_at) FROM coverage_ledger l
+           WHERE l.account_id = t.account_id AND l.run_id <> :run_id::uuid
+             AND t.booking_date BETWEEN l.first_day AND l.last_day
+             AND l.read_at < coalesce(e.first_missed_at, 'infinity')) AS last_shown_at
+  FROM bank_transactions t
+  LEFT JOIN removal_evidence e ON e.account_id = t.account_id AND e.mono_transaction_id = t.mono_transaction_id
+  WHERE t.account_id = :account_id AND t.mono_transaction_id = ANY (:missing::text[])
+    AND NOT EXISTS (SELECT FROM duplicate_suspicions d
+                     WHERE d.account_id = t.account_id AND d.old_id = t.mono_transaction_id AND d.status = 'open')
+),
+candidates AS (
+  SELECT t.id, t.mono_transaction_id,
+         ROW (t.booking_date, t.amount_minor, t.direction, t.narration, t.balance_after_minor)::text AS fingerprint,
+         coalesce((SELECT v.changed_at FROM bank_transaction_versions v
+                    WHERE v.account_id = t.account_id AND v.mono_transaction_id = t.mono_transaction_id AND v.version = 1),
+                  t.changed_at) AS first_seen_at
+  FROM bank_transactions t JOIN shown ON shown.id = hashtextextended(t.mono_transaction_id, 0)
+  WHERE t.account_id = :account_id AND t.disappeared_at IS NULL
+    AND t.booking_date IN (SELECT booking_date FROM missing)
+    AND NOT EXISTS (SELECT FROM duplicate_suspicions d
+                     WHERE d.account_id = t.account_id AND d.new_id = t.mono_transaction_id)
+),
+old AS (SELECT *, row_number() OVER (PARTITION BY fingerprint ORDER BY id) AS nth FROM missing),
+fresh AS (
+  SELECT c.*, row_number() OVER (PARTITION BY c.fingerprint ORDER BY c.id) AS nth
+  FROM candidates c
+  WHERE EXISTS (SELECT FROM missing m WHERE m.fingerprint = c.fingerprint AND m.id < c.id
+                   AND (m.last_shown_at IS NULL OR c.first_seen_at > m.last_shown_at))
+)
+INSERT INTO duplicate_suspicions (account_id, old_id, new_id, raised_by)
+SELECT :account_id, old.mono_transaction_id, fresh.mono_transaction_id, :run_id::uuid
+FROM old JOIN fresh ON fresh.fingerprint = old.fingerprint AND fresh.nth = old.nth
+ON CONFLICT (account_id, old_id, new_id) DO NOTHING
+RETURNING old_id, new_id;
+
+-- name: open_suspicions
+-- The old ids that stand under suspicion.
+SELECT old_id, new_id FROM duplicate_suspicions WHERE account_id = :account_id AND status = 'open';
+
+-- name: settle_twins
+-- Both ids of a suspicion are shown by one pass: they are two transactions.
+WITH shown AS (
+  SELECT DISTINCT id FROM sync_flushes f, unnest(f.ids) AS id WHERE f.run_id = :run_id AND f.pass = :pass_number
+)
+UPDATE duplicate_suspicions d SET status = 'rejected', decided_at = pipeline_now(), decided_by = 'pipeline: both are shown'
+WHERE d.account_id = :account_id AND d.status = 'open'
+  AND EXISTS (SELECT FROM shown WHERE id = hashtextextended(d.old_id, 0))
+  AND EXISTS (SELECT FROM shown WHERE id = hashtextextended(d.new_id, 0));
+
+-- name: list_suspicions
+SELECT d.id, a.mono_account_id AS account_id, d.old_id, d.new_id, d.status, d.raised_at, d.decided_at, d.decided_by,
+       t.booking_date, t.amount_minor, t.direction, t.currency, t.narration
+FROM duplicate_suspicions d
+JOIN bank_accounts a ON a.id = d.account_id
+JOIN bank_transactions t ON t.account_id = d.account_id AND t.mono_transaction_id = d.old_id
+WHERE (:account::text IS NULL OR a.mono_account_id = :account) AND (:every OR d.status = 'open') AND d.id > :after
+ORDER BY d.id LIMIT :limit;
+
+-- name: decide_suspicion
+UPDATE duplicate_suspicions d SET status = :status, decided_at = pipeline_now(), decided_by = :decided_by
+WHERE d.id = :id AND d.status = 'open'
+RETURNING d.account_id, d.old_id, d.new_id;
+
+-- name: cover
+-- A complete pass covered these days. A full one covers all up to today, and begins with the oldest day that is stored.
+INSERT INTO coverage_ledger (account_id, run_id, first_day, last_day, read_at, verdict)
+SELECT :account_id, :run_id::uuid, coalesce(:covered_start::date, '-infinity'),
+       coalesce(:covered_end::date, lagos_date(pipeline_now())), pipeline_now(), :verdict
+ON CONFLICT (account_id, run_id) DO NOTHING;
+
+-- name: day_balances
+-- For each covered day with rows: how many balances the bank left out, and what is left when the balances after its rows are
+-- set off against the balances before them. A chain leaves its two ends.
+WITH steps AS (
+  SELECT booking_date AS day, balance_after_minor AS after,
+         balance_after_minor::numeric - CASE direction WHEN 'credit' THEN amount_minor ELSE -amount_minor::numeric END AS before
+  FROM bank_transactions
+  WHERE account_id = :account_id AND disappeared_at IS NULL
+    AND booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
+),
+counted AS (SELECT day, count(*) AS rows, count(*) FILTER (WHERE after IS NULL) AS without FROM steps GROUP BY day),
+loose AS (
+  SELECT day, value, sum(side) AS n
+  FROM (SELECT day, after::numeric AS value, 1 AS side FROM steps WHERE after IS NOT NULL
+        UNION ALL SELECT day, before, -1 FROM steps WHERE after IS NOT NULL) sides
+  GROUP BY day, value HAVING sum(side) <> 0
+)
+SELECT c.day, c.rows, c.without, coalesce(sum(abs(l.n)), 0)::bigint AS loose_ends,
+       CASE WHEN count(*) FILTER (WHERE l.n = -1) = 1 THEN max(l.value) FILTER (WHERE l.n = -1) END AS opening,
+       CASE WHEN count(*) FILTER (WHERE l.n = 1) = 1 THEN max(l.value) FILTER (WHERE l.n = 1) END AS closing
+FROM counted c LEFT JOIN loose l USING (day)
+GROUP BY c.day, c.rows, c.without
+ORDER BY c.day;
+
+-- name: day_before
+-- The newest day with rows before the covered ones.
+SELECT max(booking_date) AS day FROM bank_transactions
+WHERE account_id = :account_id AND disappeared_at IS NULL AND booking_date < :covered_start::date;
+
+-- name: ask_for_deep_read
+UPDATE bank_accounts SET deep_read_due_at = pipeline_now() WHERE id = :account_id;

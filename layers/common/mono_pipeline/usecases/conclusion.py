@@ -1,0 +1,117 @@
+"""What a complete pass proves of an account: which rows are gone, which ids may be one, and whether all is the bank's.
+
+Runs inside the transaction that ends the run, under its fence. What was decided here is decided once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mono_pipeline.core.balance_chain import ChainState, judge_chain
+from mono_pipeline.core.removal import Absence, MissingRow, is_gone, judge_absence
+from mono_pipeline.core.verdict import Findings, Verdict, VerdictReason, judge
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mono_pipeline.adapters.transaction_store import PassReading
+    from mono_pipeline.core.run import LeasedRun
+    from mono_pipeline.core.wire import AccountSnapshot
+    from mono_pipeline.usecases.collaborators import Collaborators
+
+_CHAIN_REASONS = {
+    ChainState.MISSING: VerdictReason.BALANCE_MISSING,
+    ChainState.LAGGING: VerdictReason.BALANCE_LAGGING,
+    ChainState.BACKWARDS: VerdictReason.BALANCE_BACKWARDS,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Absences:
+    """What the pass did not show: how to take it, and the rows that stand in the tables all the same."""
+
+    kind: Absence
+    unresolved: list[MissingRow]
+    suspected: set[str]
+
+
+class Conclusion:
+    """Draws the conclusions of one complete pass."""
+
+    def __init__(self, collaborators: Collaborators, run: LeasedRun, snapshot: AccountSnapshot) -> None:
+        self._with = collaborators
+        self._run = run
+        self._snapshot = snapshot
+
+    def draw(self, found: PassReading) -> Verdict:
+        """Settle absences and suspicions, then compare day by day."""
+        absences = self._settle_absences(found)
+        run, stored = self._run, self._with.transactions
+        verdict = judge(
+            Findings(
+                differing=stored.differing_days(run, unresolved=_ids(absences.unresolved)),
+                unresolved=len(absences.unresolved),
+                absence=absences.kind,
+                open_suspicions=len(absences.suspected),
+                open_quarantine=stored.open_quarantine(run),
+                balance_reason=self._balance_reason(),
+            )
+        )
+        if verdict.reason in {VerdictReason.HISTORY_CHANGED, VerdictReason.HISTORY_TRUNCATED}:
+            self._with.evidence.ask_for_deep_read(run)
+        self._with.evidence.cover(run, verdict)
+        return verdict
+
+    def _settle_absences(self, found: PassReading) -> _Absences:
+        evidence, run = self._with.evidence, self._run
+        evidence.settle_twins(run)
+        missing = evidence.missing(run)
+        extent = evidence.extent(run)
+        if found.totals.rows_read:
+            evidence.suspect_duplicates(run, _ids(missing))
+        suspected = evidence.suspected(run)
+        alone = [row for row in missing if row.mono_transaction_id not in suspected]
+        kind = judge_absence(
+            alone,
+            rows_shown=found.totals.rows_read,
+            oldest_shown=extent.oldest_shown,
+            covered_rows=extent.covered_rows,
+            full=run.days is None,
+        )
+        if kind is Absence.SUSPICIOUS_EMPTY:
+            return _Absences(kind=kind, unresolved=missing, suspected=suspected)
+        evidence.forget_absences(run, _ids(missing))
+        gone = self._take_as_evidence(alone, extent.now) if kind is Absence.EVIDENCE else set()
+        unresolved = [row for row in missing if row.mono_transaction_id not in gone]
+        return _Absences(kind=kind, unresolved=unresolved, suspected=suspected)
+
+    def _take_as_evidence(self, alone: list[MissingRow], now: datetime) -> set[str]:
+        hours = self._with.settings.removal_evidence_hours
+        fresh = self._run.account.fresh_as_of
+        gone = [row for row in alone if is_gone(row, now=now, fresh_as_of=fresh, evidence_hours=hours)]
+        self._with.evidence.note_absences(self._run, _ids(alone))
+        if gone:
+            rows = self._with.evidence.disappear(self._run, _ids(gone))
+            self._with.observer.event("mono.rows.disappeared", self._run, rows=rows)
+        return set(_ids(gone))
+
+    def _balance_reason(self) -> VerdictReason | None:
+        """Why the running balances prove nothing; None when they carry the rows from before the window to the end."""
+        evidence, run = self._with.evidence, self._run
+        covered = judge_chain(evidence.balances(run, run.days))
+        if covered.state is not ChainState.HOLDS:
+            return _CHAIN_REASONS[covered.state]
+        before = judge_chain(evidence.balances_before(run))
+        ends_known = before.state is ChainState.HOLDS and None not in (before.closing, covered.opening)
+        if ends_known and before.closing != covered.opening:
+            return VerdictReason.HISTORY_CHANGED
+        reaches_today = run.days is None or run.days.end >= run.today
+        balance = self._snapshot.balance_minor
+        if reaches_today and None not in (balance, covered.closing) and balance != covered.closing:
+            return VerdictReason.BALANCE_AHEAD
+        return None
+
+
+def _ids(rows: list[MissingRow]) -> list[str]:
+    return [row.mono_transaction_id for row in rows]
