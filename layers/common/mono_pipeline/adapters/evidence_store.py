@@ -52,6 +52,7 @@ class EvidenceStore:
                 booking_date=row["booking_date"],
                 first_missed_at=row["first_missed_at"],
                 fresh_then=row["fresh_then"],
+                came_broken=row["came_broken"],
             )
             for row in self._database.rows(_SQL["missing_rows"], **_scope(run))
         ]

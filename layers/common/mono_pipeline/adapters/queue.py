@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 FETCH_REQUESTED: Final = "mono.fetch.requested"
+SCHEDULE: Final = "schedule"  # `requested_by` of the tick, which asks in the database before it sends
 MAX_HOPS: Final = 8  # AWS cuts a Lambda-SQS-Lambda chain at about 16
 _BATCH = 10  # SQS SendMessageBatch
 

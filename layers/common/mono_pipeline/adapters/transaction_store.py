@@ -84,8 +84,8 @@ class TransactionStore:
         )
         return PassReading(totals=totals, newest_day=row["newest_day"])
 
-    def differing_days(self, run: LeasedRun, *, unresolved: Iterable[str]) -> list[DifferingDay]:
-        """Covered days on which the pass and the tables do not agree, `unresolved` ids set aside."""
+    def differing_days(self, run: LeasedRun, *, set_aside: Iterable[str]) -> list[DifferingDay]:
+        """Covered days on which the pass and the tables, without the ids `set_aside`, do not agree."""
         rows = self._database.rows(
             _SQL["differing_days"],
             account_id=run.account.id,
@@ -93,13 +93,25 @@ class TransactionStore:
             pass_number=run.pass_number,
             covered_start=run.days.start if run.days else None,
             covered_end=run.days.end if run.days else None,
-            unresolved=list(unresolved),
+            set_aside=list(set_aside),
         )
         return [_differing_day(row) for row in rows]
 
+    def rows_outside(self, run: LeasedRun) -> int:
+        """How many stored rows lie outside the days that the run covers."""
+        row = self._database.rows(
+            _SQL["rows_outside"],
+            account_id=run.account.id,
+            covered_start=run.days.start if run.days else None,
+            covered_end=run.days.end if run.days else None,
+        )[0]
+        return int(row["rows"])
+
     def open_quarantine(self, run: LeasedRun) -> int:
         """How many quarantined rows of the account stand open, after closing those that a good row has answered."""
-        self._database.rows(_SQL["close_quarantined"], account_id=run.account.id, run_id=run.run_id)
+        self._database.rows(
+            _SQL["close_quarantined"], account_id=run.account.id, run_id=run.run_id, pass_number=run.pass_number
+        )
         return int(self._database.rows(_SQL["open_quarantine"], account_id=run.account.id)[0]["open"])
 
     def _quarantine(self, run: LeasedRun, pages: Sequence[TransactionPage]) -> None:

@@ -60,6 +60,8 @@ def judge_pass(totals: PassTotals, *, end: PassEnd, windowed: bool, totals_ignor
         return PassJudgement(outcome=PassOutcome.DRIFTED, reason=VerdictReason.DRIFT)
     if totals.distinct_rows == totals.highest_total:
         return COMPLETE
+    if totals.distinct_rows > totals.highest_total:  # no reading of `meta.total` allows for more rows than it says
+        return PassJudgement(outcome=PassOutcome.INCOMPLETE, reason=VerdictReason.TOTAL_DIFFERS)
     if windowed and totals_ignore_window:
         return COMPLETE
     if windowed:
@@ -67,12 +69,13 @@ def judge_pass(totals: PassTotals, *, end: PassEnd, windowed: bool, totals_ignor
     return PassJudgement(outcome=PassOutcome.INCOMPLETE, reason=VerdictReason.TOTAL_DIFFERS)
 
 
-def judge_unclear_total(*, windowed_total: int, unfiltered_total: int) -> PassJudgement:
+def judge_unclear_total(*, windowed_total: int, unfiltered_total: int, rows_outside: int) -> PassJudgement:
     """Whether a windowed pass whose count is not its total is complete all the same.
 
-    If the unfiltered total is the same, totals say nothing about windows at this bank, and the pass is complete by its
-    last page. Otherwise totals do respect the window and rows are missing.
+    If the unfiltered total is the same although rows are known outside the window (`rows_outside`, stored ones), totals
+    say nothing about windows at this bank, and the pass is complete by its last page. Where the window holds all there
+    is, both totals are the same either way; then, and when they differ, rows are missing.
     """
-    if windowed_total == unfiltered_total:
+    if windowed_total == unfiltered_total and rows_outside > 0:
         return COMPLETE
     return PassJudgement(outcome=PassOutcome.INCOMPLETE, reason=VerdictReason.TOTAL_DIFFERS)

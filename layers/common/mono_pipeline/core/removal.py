@@ -29,13 +29,15 @@ class Absence(StrEnum):
 class MissingRow:
     """A stored row that a complete pass covers and did not show, and since when it has been missing.
 
-    `first_missed_at` None means that this pass is the first to miss it; `fresh_as_of` is what the account's was then.
+    `first_missed_at` None means that this pass is the first to miss it; `fresh_then` is how fresh the bank's data were
+    then. A row that `came_broken` was shown, but what the bank says of it now cannot be stored.
     """
 
     mono_transaction_id: str
     booking_date: date
     first_missed_at: datetime | None = None
     fresh_then: datetime | None = None
+    came_broken: bool = False
 
 
 def judge_absence(

@@ -67,12 +67,12 @@ class DifferingDay:
 class Findings:
     """What a complete pass found.
 
-    `differing` are days on which what was read and what is stored differ, `unresolved` rows set aside: stored rows that
-    the pass did not show and that are not decided on. `balance_reason` says why the running balances prove nothing.
+    `differing` are days on which what was read and what is stored differ; `missing` counts stored rows that the pass did
+    not show and that are not decided on. `balance_reason` says why the running balances prove nothing.
     """
 
     differing: Sequence[DifferingDay]
-    unresolved: int
+    missing: int
     absence: Absence
     open_suspicions: int
     open_quarantine: int
@@ -96,7 +96,7 @@ def judge(findings: Findings) -> Verdict:
         (findings.absence is Absence.SUSPICIOUS_EMPTY, VerdictReason.SUSPICIOUS_EMPTY),
         (findings.absence is Absence.HISTORY_TRUNCATED, VerdictReason.HISTORY_TRUNCATED),
         (findings.open_suspicions > 0, VerdictReason.DUPLICATE_SUSPECTED),
-        (findings.unresolved > 0, VerdictReason.REMOVAL_PENDING),
+        (findings.missing > 0, VerdictReason.REMOVAL_PENDING),
         (findings.open_quarantine > 0, VerdictReason.QUARANTINED),
     )
     reason = next((reason for holds, reason in reasons if holds), findings.balance_reason)

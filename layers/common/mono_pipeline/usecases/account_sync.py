@@ -69,15 +69,19 @@ class AccountSync:
             deadline=deadline,
         )
         try:
-            return self._read_and_judge(run, deadline, calls)
+            return self._read_or_fail(run, deadline, calls)
         except ProviderPaused as pause:
             return self._paused(run, pause)
+        finally:
+            self._with.budget.give_back()
+
+    def _read_or_fail(self, run: LeasedRun, deadline: Deadline, calls: PaidCalls) -> RunEnd:
+        try:
+            return self._read_and_judge(run, deadline, calls)
         except MonoError as error:
             if deadline.expired and isinstance(error, MonoUnreachable):
                 return self._out_of_time(run)
-            return self._mono_failed(run, error, deadline)
-        finally:
-            self._with.budget.give_back()
+            return self._mono_failed(run, error, deadline, calls)
 
     def _read_and_judge(self, run: LeasedRun, deadline: Deadline, calls: PaidCalls) -> RunEnd:
         snapshot = self._snapshot(run, deadline, calls)
@@ -102,6 +106,8 @@ class AccountSync:
                 self._with.observer.event("mono.fetch.drifted", run, pass_number=run.pass_number)
                 run = replace(run, pass_number=self._with.runs.begin_next_pass(run), pages_done=0)
                 continue
+            if snapshot.still_processing:
+                return self._incomplete(run, VerdictReason.NOT_READY, retry=schedule.NOT_READY_RETRY)
             return self._judge(run, found, judgement, read)
 
     def _snapshot(self, run: LeasedRun, deadline: Deadline, calls: PaidCalls) -> AccountSnapshot:
@@ -115,7 +121,9 @@ class AccountSync:
         unclear = judgement.outcome is PassOutcome.TOTAL_UNCLEAR
         if unclear:
             judgement = judge_unclear_total(
-                windowed_total=found.totals.highest_total, unfiltered_total=read.unfiltered_total()
+                windowed_total=found.totals.highest_total,
+                unfiltered_total=read.unfiltered_total(),
+                rows_outside=self._with.transactions.rows_outside(run),
             )
         if judgement.outcome is not PassOutcome.COMPLETE:
             reason = judgement.reason or VerdictReason.TOTAL_DIFFERS
@@ -155,12 +163,12 @@ class AccountSync:
         self._with.runs.release(run, next_attempt_seconds=pause.seconds)
         return self._ended(RunEnd(run=run, status=RunStatus.RUNNING, paused=pause))
 
-    def _mono_failed(self, run: LeasedRun, error: MonoError, deadline: Deadline) -> RunEnd:
+    def _mono_failed(self, run: LeasedRun, error: MonoError, deadline: Deadline, calls: PaidCalls) -> RunEnd:
         """What the error table says, once the attempts in place are used up."""
         treatment = classify(error)
         if isinstance(error, MonoRateLimited):
             return self._pause_everybody(run, ProviderPaused(treatment.defer_seconds, treatment.reason))
-        if treatment.kind is TreatmentKind.PROVIDER_SUSPECT and self._provider_fails(deadline):
+        if treatment.kind is TreatmentKind.PROVIDER_SUSPECT and self._provider_fails(deadline, calls):
             return self._pause_everybody(run, ProviderPaused(_BLOCKED_PROVIDER_SECONDS, treatment.reason))
         failed = self._end(
             run, RunStatus.FAILED, error_code=treatment.reason, error=error, retry=treatment.defer_seconds
@@ -170,12 +178,12 @@ class AccountSync:
             return replace(failed, blocked=treatment.reason)
         return failed
 
-    def _provider_fails(self, deadline: Deadline) -> bool:
-        """Whether Mono refuses the account list too: then it is our key or our wallet, not this account."""
+    def _provider_fails(self, deadline: Deadline, calls: PaidCalls) -> bool:
+        """Whether the account list cannot be had either: then this account is not to blame."""
         try:
-            self._with.mono.accounts(page=1, deadline=deadline.later(GRACE_SECONDS))
-        except MonoError as error:
-            return classify(error).kind is TreatmentKind.PROVIDER_SUSPECT
+            calls.once(partial(self._with.mono.accounts, page=1, deadline=deadline.later(GRACE_SECONDS)))
+        except MonoError:
+            return True
         return False
 
     def _pause_everybody(self, run: LeasedRun, pause: ProviderPaused) -> RunEnd:

@@ -29,10 +29,11 @@ _CHAIN_REASONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class _Absences:
-    """What the pass did not show: how to take it, and the rows that stand in the tables all the same."""
+    """What the pass did not show: how to take it, the rows that are missing and not decided on, and all set aside."""
 
     kind: Absence
-    unresolved: list[MissingRow]
+    missing: list[MissingRow]
+    set_aside: list[MissingRow]
     suspected: set[str]
 
 
@@ -50,8 +51,8 @@ class Conclusion:
         run, stored = self._run, self._with.transactions
         verdict = judge(
             Findings(
-                differing=stored.differing_days(run, unresolved=_ids(absences.unresolved)),
-                unresolved=len(absences.unresolved),
+                differing=stored.differing_days(run, set_aside=_ids(absences.set_aside)),
+                missing=len(absences.missing),
                 absence=absences.kind,
                 open_suspicions=len(absences.suspected),
                 open_quarantine=stored.open_quarantine(run),
@@ -66,7 +67,8 @@ class Conclusion:
     def _settle_absences(self, found: PassReading) -> _Absences:
         evidence, run = self._with.evidence, self._run
         evidence.settle_twins(run)
-        missing = evidence.missing(run)
+        not_landed = evidence.missing(run)
+        missing = [row for row in not_landed if not row.came_broken]
         extent = evidence.extent(run)
         if found.totals.rows_read:
             evidence.suspect_duplicates(run, _ids(missing))
@@ -80,11 +82,15 @@ class Conclusion:
             full=run.days is None,
         )
         if kind is Absence.SUSPICIOUS_EMPTY:
-            return _Absences(kind=kind, unresolved=missing, suspected=suspected)
+            return _Absences(kind=kind, missing=missing, set_aside=not_landed, suspected=suspected)
         evidence.forget_absences(run, _ids(missing))
         gone = self._take_as_evidence(alone, extent.now) if kind is Absence.EVIDENCE else set()
-        unresolved = [row for row in missing if row.mono_transaction_id not in gone]
-        return _Absences(kind=kind, unresolved=unresolved, suspected=suspected)
+        return _Absences(
+            kind=kind,
+            missing=[row for row in missing if row.mono_transaction_id not in gone],
+            set_aside=[row for row in not_landed if row.mono_transaction_id not in gone],
+            suspected=suspected,
+        )
 
     def _take_as_evidence(self, alone: list[MissingRow], now: datetime) -> set[str]:
         hours = self._with.settings.removal_evidence_hours

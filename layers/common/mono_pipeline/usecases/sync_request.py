@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mono_pipeline.adapters.queue import FetchRequested
-from mono_pipeline.core.errors import AccountBlocked, LeaseLost
+from mono_pipeline.core.errors import AccountBlocked, AlreadyRunning, LeaseLost
 from mono_pipeline.core.flag import decide, guidance
 from mono_pipeline.core.run import LinkStatus, RunKind, RunStatus
 from mono_pipeline.usecases.account_sync import AccountSync, RunEnd
@@ -118,10 +118,10 @@ class SyncRequest:
         )
         try:
             end = self._run_through(run_id, leased, decision, deadline)
-        except LeaseLost:
+        except (LeaseLost, AlreadyRunning):
             return self._answer("accepted", run_id, account)  # who took the account over goes on with its runs
         if self._with.runs.has_open(account.id) and end.paused is None:
-            self._wake(account, asked, self._with.daily)
+            self._wake(account, asked, self._with.daily, hop=1)
         return self._ended(run_id, end, account, asked, decision)
 
     def _run_through(self, run_id: UUID, leased: LeasedRun, decision: Decision, deadline: Deadline) -> RunEnd:
@@ -142,13 +142,16 @@ class SyncRequest:
         if end.blocked is not None:
             return self._answer("account_blocked", run_id, account, blocked=end.blocked)
         if end.status is RunStatus.STOPPED:
-            told = decide(self._flag.read(), account.first_mono_account_id)
+            told = decide(self._flag.read(), account.first_mono_account_id, also_known_as={account.mono_account_id})
             return self._deferred(asked, told if not told.enabled else decision)
         return self._answer(end.status, run_id, account)
 
-    def _wake(self, account: Account, asked: SyncAsked, queue: WorkQueue) -> None:
+    def _wake(self, account: Account, asked: SyncAsked, queue: WorkQueue, *, hop: int = 0) -> None:
         message = FetchRequested(
-            account_id=account.mono_account_id, correlation_id=asked.correlation_id, requested_by=asked.requested_by
+            account_id=account.mono_account_id,
+            correlation_id=asked.correlation_id,
+            requested_by=asked.requested_by,
+            hop=hop,
         )
         queue.send(message, group=account.mono_account_id)
 

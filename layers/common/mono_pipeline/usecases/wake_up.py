@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from mono_pipeline.adapters.queue import MAX_HOPS, FetchRequested
+from mono_pipeline.adapters.queue import MAX_HOPS, SCHEDULE, FetchRequested
 from mono_pipeline.core.errors import AccountUnknown, AlreadyRunning, LeaseLost
 from mono_pipeline.core.flag import decide
 from mono_pipeline.core.run import LinkStatus, RunKind, RunStatus
@@ -59,9 +59,17 @@ class WakeUp:
         return self._work(account, message, decision.reason, deadline)
 
     def _ask_if_unserved(self, account: Account, message: FetchRequested, sent_at: float) -> None:
-        """A message without a row (another program's) asks for the newest; one that was served asks for nothing."""
+        """A message without a row (another program's) asks for the newest; one that was served asks for nothing.
+
+        A run that began before such a message may have read past what it tells of, so that another one is asked for.
+        Our own messages come after their row: the run that they name may well have begun before them.
+        """
         runs = self._with.runs
-        if not runs.has_open(account.id) and not runs.served_since(account.id, sent_at):
+        open_runs = runs.open_runs(account.id)
+        ours = message.hop > 0 or message.requested_by == SCHEDULE
+        if open_runs.waiting or (open_runs.started and ours):
+            return
+        if not runs.served_since(account.id, sent_at):
             runs.request(
                 account.id,
                 kind=RunKind.INCREMENTAL,

@@ -45,9 +45,10 @@ UPDATE bank_accounts
 RETURNING id;
 
 -- name: block_account
+-- An account that was unlinked meanwhile stays so: there is nothing to try again after an hour.
 UPDATE bank_accounts
    SET link_status = :link_status, next_attempt_at = pipeline_now() + make_interval(secs => :retry_seconds)
- WHERE id = :account_id
+ WHERE id = :account_id AND link_status <> 'unlinked'
 RETURNING id;
 
 -- name: due_accounts

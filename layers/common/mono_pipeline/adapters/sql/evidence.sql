@@ -9,11 +9,15 @@ SELECT (SELECT min(day) FROM sync_flushes f, unnest(f.days) AS day WHERE f.run_i
        pipeline_now() AS now;
 
 -- name: missing_rows
--- Stored rows on covered days that the pass did not show, with what is known of their absence.
+-- Stored rows on covered days that the pass did not show, with what is known of their absence. A row that came broken is not
+-- absent: it was shown, and stands in quarantine.
 WITH shown AS (
   SELECT DISTINCT id FROM sync_flushes f, unnest(f.ids) AS id WHERE f.run_id = :run_id AND f.pass = :pass_number
 )
-SELECT t.mono_transaction_id, t.booking_date, e.first_missed_at, e.fresh_then
+SELECT t.mono_transaction_id, t.booking_date, e.first_missed_at, e.fresh_then,
+       EXISTS (SELECT FROM quarantined_transactions q JOIN sync_runs r ON r.run_id = :run_id
+                WHERE q.account_id = t.account_id AND q.mono_transaction_id = t.mono_transaction_id
+                  AND q.closed_at IS NULL AND q.last_seen_at >= r.started_at) AS came_broken
 FROM bank_transactions t
 LEFT JOIN shown ON shown.id = hashtextextended(t.mono_transaction_id, 0)
 LEFT JOIN removal_evidence e ON e.account_id = t.account_id AND e.mono_transaction_id = t.mono_transaction_id

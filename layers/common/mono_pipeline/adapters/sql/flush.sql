@@ -79,12 +79,13 @@ ON CONFLICT (account_id, payload_digest, reason) WHERE closed_at IS NULL
 DO UPDATE SET times_seen = q.times_seen + 1, last_seen_at = pipeline_now();
 
 -- name: close_quarantined
--- A good row with the same id answers the question that a broken one left open.
+-- A good row with the same id, shown by this pass, answers the question that an earlier broken one left open. A stored row
+-- is no answer: it may be older than the broken one.
 UPDATE quarantined_transactions q SET closed_at = pipeline_now()
-FROM bank_transactions t
 WHERE q.account_id = :account_id AND q.closed_at IS NULL AND q.mono_transaction_id IS NOT NULL
-  AND t.account_id = q.account_id AND t.mono_transaction_id = q.mono_transaction_id
-  AND q.last_seen_at < (SELECT started_at FROM sync_runs WHERE run_id = :run_id::uuid);
+  AND q.last_seen_at < (SELECT started_at FROM sync_runs WHERE run_id = :run_id::uuid)
+  AND EXISTS (SELECT FROM sync_flushes f WHERE f.run_id = :run_id::uuid AND f.pass = :pass_number
+                AND hashtextextended(q.mono_transaction_id, 0) = ANY (f.ids));
 
 -- name: pass_totals
 -- What a pass read in all: rows as they came, distinct rows, and how far Mono's total moved meanwhile.
@@ -96,7 +97,7 @@ FROM sync_flushes WHERE run_id = :run_id AND pass = :pass_number;
 
 -- name: differing_days
 -- The days, of those a pass covers, on which its digest and that of the stored rows differ: count, credits, debits and the
--- sum of the ids' hashes. Stored rows that were not shown and are not decided on are set aside. No row: every day agrees.
+-- sum of the ids' hashes. Stored rows that were not shown, and are not decided on, are set aside. No row: every day agrees.
 WITH pass_days AS (
   SELECT d.day, sum(d.rows)::bigint AS rows, sum(d.credits) AS credits, sum(d.debits) AS debits, sum(d.id_sum) AS id_sum
   FROM sync_flushes f, unnest(f.days, f.counts, f.credits, f.debits, f.id_sums) AS d (day, rows, credits, debits, id_sum)
@@ -109,7 +110,7 @@ stored_days AS (
          coalesce(sum(amount_minor) FILTER (WHERE direction = 'debit'), 0)  AS debits,
          sum(hashtextextended(mono_transaction_id, 0)) AS id_sum
   FROM bank_transactions
-  WHERE account_id = :account_id AND disappeared_at IS NULL AND mono_transaction_id <> ALL (:unresolved::text[])
+  WHERE account_id = :account_id AND disappeared_at IS NULL AND mono_transaction_id <> ALL (:set_aside::text[])
     AND booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
   GROUP BY booking_date
 )
@@ -121,6 +122,12 @@ FROM (SELECT * FROM pass_days
 FULL JOIN stored_days s USING (day)
 WHERE (p.rows, p.credits, p.debits, p.id_sum) IS DISTINCT FROM (s.rows, s.credits, s.debits, s.id_sum)
 ORDER BY day;
+
+-- name: rows_outside
+-- Stored rows outside the covered days; none where every day is covered.
+SELECT count(*) AS rows FROM bank_transactions
+WHERE account_id = :account_id AND disappeared_at IS NULL
+  AND booking_date NOT BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity');
 
 -- name: open_quarantine
 SELECT count(*) AS open FROM quarantined_transactions WHERE account_id = :account_id AND closed_at IS NULL;

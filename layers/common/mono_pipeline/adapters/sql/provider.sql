@@ -10,7 +10,9 @@ grant_ AS (
   SELECT *, CASE WHEN paused_until > now THEN 0 ELSE least(:wanted::int, floor(level)::int) END AS granted FROM bucket
 )
 UPDATE provider_budget b
-   SET tokens = g.level - g.granted, refilled_at = g.now,
+   SET tokens = g.level - g.granted,
+       -- never back: a clock that was set back would refill the same minutes twice
+       refilled_at = greatest(b.refilled_at, g.now),
        paused_until = CASE WHEN g.paused_until > g.now THEN g.paused_until END,
        pause_reason = CASE WHEN g.paused_until > g.now THEN g.pause_reason END
   FROM grant_ g WHERE b.provider = g.provider

@@ -48,6 +48,11 @@ class AccountSnapshot(ListedAccount):
         """Whether an empty page means "no transactions"; else it means "not yet" (Mono contract 2.5)."""
         return self.data_status == "AVAILABLE" or "transactions" in self.retrieved_data
 
+    @property
+    def still_processing(self) -> bool:
+        """Whether Mono is still collecting: rows that it shows already may be a part of the history."""
+        return self.data_status == "PROCESSING"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccountListPage:
