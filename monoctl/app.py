@@ -1,0 +1,49 @@
+"""monoctl: the global options and the tree of commands."""
+
+from typing import Annotated
+
+import typer
+
+from mono_pipeline import __version__
+from monoctl.commands import accounts, flag, logs, secrets, sync
+from monoctl.console.output import Output
+from monoctl.environment import EnvironmentName
+from monoctl.session import Session, Wiring
+from monoctl.speaking_group import SpeakingGroup
+
+app = typer.Typer(
+    cls=SpeakingGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback with local variables would print secrets.
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(accounts.app, name="accounts")
+app.command("sync")(sync.sync)
+app.add_typer(flag.app, name="flag")
+app.add_typer(secrets.app, name="secrets")
+app.command("logs")(logs.logs)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
+    if wanted:
+        typer.echo(f"monoctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def monoctl(
+    context: typer.Context,
+    *,
+    env: Annotated[
+        EnvironmentName | None,
+        typer.Option(envvar="MONOCTL_ENV", help="Where to. Local by itself only beside an embedded stack that is up."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, all else on stderr.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback has answered
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Operate mono-pipeline: accounts, syncs, the flag, secrets and logs of one environment."""
+    context.obj = Session(context.obj or Wiring(), given=env, output=Output(machine=json))

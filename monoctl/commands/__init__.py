@@ -1,0 +1,1 @@
+"""The commands: each reads its arguments, asks, and says what came of it."""

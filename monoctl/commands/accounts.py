@@ -1,0 +1,56 @@
+"""`monoctl accounts`: bring linked accounts in, and see how they stand."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mono_pipeline.core.identity import parse_account_id
+from monoctl.account_pages import all_accounts, import_accounts
+from monoctl.console.words import number
+from monoctl.exit_code import ExitCode
+from monoctl.session import Session
+from monoctl.views.accounts import account_view, accounts_table, import_counts, import_view
+
+app = typer.Typer(no_args_is_help=True, help="Bring linked accounts in, and see how they stand.")
+
+
+@app.command("import")
+def bring_in(
+    context: typer.Context,
+    accounts: Annotated[
+        list[str] | None, typer.Argument(metavar="[ACCOUNT]...", help="Mono's ids; none: all that Mono lists.")
+    ] = None,
+) -> None:
+    """Bring accounts that are linked at Mono into the pipeline; those already known are refreshed."""
+    session = Session.of(context)
+    with session.output.progress("importing accounts") as say:
+        done = import_accounts(session.reach.ops, accounts or [], lambda so_far: say(import_counts(so_far)))
+    session.output.result(asdict(done), *import_view(done))
+    raise typer.Exit(ExitCode.INCOMPLETE if done.skipped else ExitCode.AS_PROMISED)
+
+
+@app.command("list")
+def show_all(context: typer.Context) -> None:
+    """List every account: link, rows, balance, newest run."""
+    session = Session.of(context)
+    rows = []
+    with session.output.progress("reading accounts") as say:
+        for row in all_accounts(session.reach.ops):
+            rows.append(row)
+            say(f"{number(len(rows))} accounts")
+    view = accounts_table(rows, now=session.wiring.now(), width=session.output.width)
+    session.output.result({"accounts": rows}, view)
+    if not rows:
+        session.output.note("No accounts yet: `monoctl accounts import` brings in what is linked at Mono.")
+
+
+@app.command("show")
+def show_one(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Mono's id of the account, present or former.")],
+) -> None:
+    """Show one account in full, with its newest run."""
+    session = Session.of(context)
+    row = session.reach.ops.ask("accounts.show", account_id=parse_account_id(account))["account"]
+    session.output.result({"account": row}, account_view(row, now=session.wiring.now()))

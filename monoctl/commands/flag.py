@@ -1,0 +1,123 @@
+"""`monoctl flag`: MONO_TRANSACTIONS_ENABLED, who changed it and why, and back again."""
+
+from typing import Annotated
+
+import typer
+
+from mono_pipeline.adapters.parameters import parameter_name
+from mono_pipeline.core.errors import InvalidInput
+from mono_pipeline.core.flag import FLAG_NAME, FlagChange, parse_percentage
+from mono_pipeline.usecases.flag_editor import FlagEdit, FlagEditor
+from monoctl.environment import EnvironmentName
+from monoctl.session import Session
+from monoctl.views.flag import edit_view, flag_document, flag_view, history_view
+
+app = typer.Typer(no_args_is_help=True, help="The flag MONO_TRANSACTIONS_ENABLED: for which accounts it is on.")
+
+
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why; kept with the version. Required in prod.")]
+_SHOWN = 20
+
+
+@app.command("show")
+def show(context: typer.Context) -> None:
+    """Show the flag as it is, who wrote it and why."""
+    session = Session.of(context)
+    editor = _editor(session)
+    flag = editor.read_flag()
+    document = {"name": FLAG_NAME, "parameter": editor.name, **flag_document(flag)}
+    session.output.result(document, flag_view(flag, editor.name))
+
+
+@app.command("set")
+def change(
+    context: typer.Context,
+    *,
+    value: Annotated[str | None, typer.Argument(help="A whole value: true, false or a JSON rule.")] = None,
+    raw: Annotated[str | None, typer.Option(metavar="VALUE", help="The same as VALUE, as an option.")] = None,
+    on: Annotated[
+        bool | None, typer.Option("--on/--off", "--enable/--disable", help="The kill switch; keeps what is behind it.")
+    ] = None,
+    percentage: Annotated[str | None, typer.Option(metavar="PERCENT", help="Share of accounts, 0 to 100.")] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(metavar="ACCOUNT", help="Put it on the allow list; may be given more than once.")
+    ] = None,
+    unallow: Annotated[list[str] | None, typer.Option(metavar="ACCOUNT", help="Take it off the allow list.")] = None,
+    deny: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ACCOUNT", help="Put it on the deny list, which goes before all else but the kill switch."
+        ),
+    ] = None,
+    undeny: Annotated[list[str] | None, typer.Option(metavar="ACCOUNT", help="Take it off the deny list.")] = None,
+    salt: Annotated[str | None, typer.Option(help="Another salt deals the accounts anew.")] = None,
+    reason: ReasonOption = None,
+) -> None:
+    """Change parts of the flag and keep the rest, or replace it by a whole VALUE."""
+    session = Session.of(context)
+    wanted = FlagChange(
+        enabled=on,
+        percentage=None if percentage is None else parse_percentage(percentage),
+        allow=frozenset(allow or ()),
+        unallow=frozenset(unallow or ()),
+        deny=frozenset(deny or ()),
+        undeny=frozenset(undeny or ()),
+        salt=salt,
+    )
+    whole = _one_of(value, raw)
+    if (whole is None) == (wanted == FlagChange()):
+        problem = "nothing to change: give a VALUE or an option" if whole is None else "a whole VALUE goes alone"
+        raise InvalidInput("flag set", problem)
+    why, editor = _reason(session, reason), _editor(session)
+    who = session.reach.who
+    edit = editor.amend(wanted, who=who, why=why) if whole is None else editor.set_value(whole, who=who, why=why)
+    _show_edit(session, edit)
+
+
+@app.command("history")
+def history(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many, newest first; SSM keeps 100.")] = _SHOWN,
+) -> None:
+    """Show the flag's versions, newest first: when, who, value, reason."""
+    session = Session.of(context)
+    versions = tuple(reversed(_editor(session).flag_history()))[:limit]
+    view = history_view(versions, session.output.width)
+    session.output.result({"versions": [flag_document(each) for each in versions]}, view)
+
+
+@app.command("restore")
+def restore(
+    context: typer.Context,
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Of `flag history`.")],
+    reason: ReasonOption = None,
+) -> None:
+    """Write an older version's value again, with its lists and its salt."""
+    session = Session.of(context)
+    why, editor = _reason(session, reason), _editor(session)
+    edit = editor.restore(version, who=session.reach.who, why=why)
+    _show_edit(session, edit)
+
+
+def _editor(session: Session) -> FlagEditor:
+    return FlagEditor(session.reach.parameters, parameter_name(session.environment, FLAG_NAME), now=session.wiring.now)
+
+
+def _one_of(value: str | None, raw: str | None) -> str | None:
+    if value is not None and raw is not None:
+        raise InvalidInput("--raw", "is the same as VALUE: give one of them")
+    return value if value is not None else raw
+
+
+def _reason(session: Session, given: str | None) -> str:
+    if given is None and session.environment is EnvironmentName.PROD:
+        raise InvalidInput("--reason", "is required in prod: who reads the history must see why")
+    return given if given is not None else "no reason given"
+
+
+def _show_edit(session: Session, edit: FlagEdit) -> None:
+    before, after = flag_document(edit.before), flag_document(edit.after)
+    session.output.result({"before": before, "after": after, "notes": list(edit.notes)}, edit_view(edit))
+    for sentence in edit.notes:
+        session.output.note(sentence, style="yellow")
+    session.output.note("In force everywhere within 15 s.")

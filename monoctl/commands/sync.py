@@ -1,0 +1,88 @@
+"""`monoctl sync`: one account, from the question to the verdict."""
+
+import re
+from datetime import date
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from mono_pipeline.core.booking import DateWindow
+from mono_pipeline.core.errors import InvalidInput
+from mono_pipeline.core.identity import parse_account_id
+from monoctl.exit_code import of_answer
+from monoctl.reach import SyncAnswer
+from monoctl.session import Session
+from monoctl.sync_wait import SyncWait, SyncWanted
+from monoctl.views.run import guidance_view, run_view, under_way
+
+PATIENCE_SECONDS = 900
+
+
+def sync(
+    context: typer.Context,
+    *,
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Mono's id of the account (24 hex digits).")],
+    start: Annotated[str | None, typer.Option(help="First booking day to read, YYYY-MM-DD; with --end.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last booking day to read, included.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow a run that goes on in the queue.")] = True,
+    timeout: Annotated[int, typer.Option(min=1, help="Seconds to wait; the run itself goes on.")] = PATIENCE_SECONDS,
+) -> None:
+    """Sync one account now and say whether what is stored is what the bank said."""
+    session = Session.of(context)
+    wanted = _wanted(account, start, end)
+    with session.output.progress(f"asking for a sync of {account}") as say:
+        if wait:
+            wiring = session.wiring
+            waiting = SyncWait(session.reach.api, patience=timeout, monotonic=wiring.monotonic, pause=wiring.pause)
+            answer = waiting.until_the_end(wanted, lambda seen: say(under_way(seen)))
+        else:
+            answer = session.reach.api.ask(wanted.account_id, start=wanted.start, end=wanted.end)
+    _show(session, answer)
+    raise typer.Exit(of_answer(answer))
+
+
+def _wanted(account: str, start: str | None, end: str | None) -> SyncWanted:
+    account_id = parse_account_id(account)
+    if start is None and end is None:
+        return SyncWanted(account_id=account_id)
+    if start is None or end is None:
+        raise InvalidInput("--start" if start is None else "--end", "is missing: give both days, or none")
+    window = DateWindow(start=_day("--start", start), end=_day("--end", end))
+    return SyncWanted(account_id=account_id, start=window.start, end=window.end)
+
+
+def _day(option: str, text: str) -> date:
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise InvalidInput(option, f"{text[:20]!r} is no day; write it as 2026-11-24")
+
+
+def _show(session: Session, answer: SyncAnswer) -> None:
+    views = [run_view(answer, answer.run)] if answer.run is not None else []
+    if answer.guidance is not None:
+        views.extend(guidance_view(answer.guidance))
+    elif answer.run is None:
+        views.append(Text(answer.error.message if answer.error else answer.status))
+    session.output.result(answer.document, *views)
+    if sentence := _what_now(answer):
+        session.output.note(sentence)
+
+
+def _what_now(answer: SyncAnswer) -> str:
+    match answer.status:
+        case "accepted":
+            return "The run goes on in the queue: `monoctl accounts show` tells its end."
+        case "already_running":
+            return f"Run {answer.run_id} holds the account; nothing was asked for. With --wait it is waited for."
+        case "paused" | "unavailable":
+            when = f" in {answer.retry_after} s" if answer.retry_after else " later"
+            return f"Ask again{when} ({answer.reason or answer.status})."
+        case "account_blocked":
+            return f"This account cannot be read now ({answer.reason or 'Mono refuses it'})."
+        case "stopped":
+            return "The flag was turned off while the run was under way; what it had read is kept: `monoctl flag show`."
+    return ""

@@ -1,0 +1,1 @@
+"""How things look: words for people, tables that fit the terminal, one JSON document for machines."""

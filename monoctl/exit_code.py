@@ -1,0 +1,95 @@
+"""The exit codes of monoctl and of the live smoke test: the one place that says what each means."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from mono_pipeline.core import errors
+from mono_pipeline.core.classify import TABLE, TreatmentKind
+from mono_pipeline.core.verdict import VerdictKind
+from mono_pipeline.usecases.flag_editor import FlagConflict
+from monoctl.errors import Defect, NotAllowed, OpsRefused, Unanswered
+
+if TYPE_CHECKING:
+    from monoctl.reach.answer import SyncAnswer
+
+
+class ExitCode(IntEnum):
+    """What a caller may rely on."""
+
+    AS_PROMISED = 0
+    DEFECT = 1  # ours
+    USAGE = 2  # what was asked for, or the credentials it was asked with
+    DEFERRED = 3  # by the flag
+    INCOMPLETE = 4  # or unverifiable
+    MISMATCH = 5
+    BLOCKED = 6  # this account: unlinked, or Mono refuses it
+    DOWN = 7  # Mono, or something of ours that this needs
+    CANNOT_TELL = 8
+
+
+# The first line that fits decides.
+_ERRORS: Final[tuple[tuple[type[errors.PipelineError], ExitCode], ...]] = (
+    (errors.InvalidInput, ExitCode.USAGE),
+    (errors.MalformedFlag, ExitCode.USAGE),
+    (errors.AccountUnknown, ExitCode.USAGE),
+    (errors.RunUnknown, ExitCode.USAGE),
+    (NotAllowed, ExitCode.USAGE),
+    (errors.AccountBlocked, ExitCode.BLOCKED),
+    (errors.ProviderPaused, ExitCode.DOWN),
+    (errors.ConfigurationError, ExitCode.DOWN),
+    (errors.DependencyUnavailable, ExitCode.DOWN),
+    (errors.MonoError, ExitCode.DOWN),
+    (errors.AlreadyRunning, ExitCode.CANNOT_TELL),
+    (errors.LeaseLost, ExitCode.CANNOT_TELL),
+    (FlagConflict, ExitCode.CANNOT_TELL),
+    (Unanswered, ExitCode.CANNOT_TELL),
+    (Defect, ExitCode.DEFECT),
+    (errors.PipelineError, ExitCode.DEFECT),
+)
+_STATUSES: Final = {
+    "accepted": ExitCode.AS_PROMISED,  # without waiting, that is all there is to promise
+    "deferred": ExitCode.DEFERRED,
+    "stopped": ExitCode.DEFERRED,  # the flag went off while the run was under way
+    "incomplete": ExitCode.INCOMPLETE,
+    "account_blocked": ExitCode.BLOCKED,
+    "paused": ExitCode.DOWN,
+    "unavailable": ExitCode.DOWN,
+    "invalid_input": ExitCode.USAGE,
+    "unknown_account": ExitCode.USAGE,
+    "unknown_run": ExitCode.USAGE,
+    "internal_error": ExitCode.DEFECT,
+}
+_VERDICTS: Final = {
+    VerdictKind.VERIFIED.value: ExitCode.AS_PROMISED,
+    VerdictKind.UNVERIFIABLE.value: ExitCode.INCOMPLETE,
+    VerdictKind.MISMATCH.value: ExitCode.MISMATCH,
+}
+# When it is the provider that fails, the run stays open and is paused: a run that *ended* for one of these reasons
+# ended because Mono refuses this one account.
+_REFUSED_ACCOUNT: Final = frozenset(
+    row.reason.value for row in TABLE if row.kind in {TreatmentKind.ACCOUNT_BLOCKED, TreatmentKind.PROVIDER_SUSPECT}
+)
+
+
+def of_error(error: errors.PipelineError) -> ExitCode:
+    """Return the exit code of an error of the tree; the ops function's is that of the error it names."""
+    kind = _named(error.code) if isinstance(error, OpsRefused) else type(error)
+    return next(code for parent, code in _ERRORS if issubclass(kind, parent))
+
+
+def of_answer(answer: SyncAnswer) -> ExitCode:
+    """Return the exit code of a sync by its status and verdict; a word that is not known here cannot be told."""
+    if answer.status == "completed":
+        verdict = answer.run.verdict.kind if answer.run else None
+        return _VERDICTS.get(verdict or "", ExitCode.CANNOT_TELL)
+    if answer.status == "failed":
+        refused = answer.run is not None and answer.run.error_code in _REFUSED_ACCOUNT
+        return ExitCode.BLOCKED if refused else ExitCode.DOWN
+    return _STATUSES.get(answer.status, ExitCode.CANNOT_TELL)
+
+
+def _named(name: str) -> type[errors.PipelineError]:
+    found = getattr(errors, name, None)
+    return found if isinstance(found, type) and issubclass(found, errors.PipelineError) else Defect

@@ -1,0 +1,17 @@
+"""The road to one environment: what a command may ask for, and where it goes."""
+
+from monoctl.reach.answer import Guidance, RunReport, SyncAnswer
+from monoctl.reach.deployed import DeployedReach
+from monoctl.reach.embedded import EmbeddedReach
+from monoctl.reach.roads import AsksOps, CallsSync, Reach
+
+__all__ = [
+    "AsksOps",
+    "CallsSync",
+    "DeployedReach",
+    "EmbeddedReach",
+    "Guidance",
+    "Reach",
+    "RunReport",
+    "SyncAnswer",
+]
