@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+
 from local.postgres import PostgresServer
 from local.sandbox.sandbox import Sandbox
 from mono_pipeline.adapters.migrator import migrate
@@ -22,9 +24,16 @@ _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """One server for all tests of a process."""
-    with PostgresServer.start(tmp_path_factory.mktemp("postgres") / "cluster", settings=_FAST) as started:
+def server() -> Iterator[PostgresServer]:
+    """One server for all tests of a process.
+
+    Not below pytest's own folder: each new pytest on the machine closes that to all but its owner, and PostgreSQL,
+    which root hands to another user, would lose its files in the middle of a test.
+    """
+    with (
+        TemporaryDirectory(prefix="mono-pipeline-") as folder,
+        PostgresServer.start(Path(folder) / "cluster", settings=_FAST) as started,
+    ):
         yield started
 
 

@@ -51,20 +51,17 @@ def judge_pass(totals: PassTotals, *, end: PassEnd, windowed: bool, totals_ignor
     """Judge one pass by its counts.
 
     A row that came twice or a total that moved is drift: somebody changed the set while it was paged. Then the number
-    of distinct rows must be the total. Only a windowed pass may differ, and only where it has been seen that
-    `meta.total` ignores the date filters (undocumented: Mono contract 2.2).
+    of distinct rows must be the total. Only a windowed pass may have fewer, and only where it has been seen that
+    `meta.total` ignores the date filters (undocumented: Mono contract 2.2); more than the total never.
     """
     if end is PassEnd.ENDLESS:
         return PassJudgement(outcome=PassOutcome.INCOMPLETE, reason=VerdictReason.ENDLESS_PAGES)
     if totals.rows_read != totals.distinct_rows or totals.lowest_total != totals.highest_total:
         return PassJudgement(outcome=PassOutcome.DRIFTED, reason=VerdictReason.DRIFT)
-    if totals.distinct_rows == totals.highest_total:
+    lacking = totals.highest_total - totals.distinct_rows
+    if lacking == 0 or (lacking > 0 and windowed and totals_ignore_window):
         return COMPLETE
-    if totals.distinct_rows > totals.highest_total:  # no reading of `meta.total` allows for more rows than it says
-        return PassJudgement(outcome=PassOutcome.INCOMPLETE, reason=VerdictReason.TOTAL_DIFFERS)
-    if windowed and totals_ignore_window:
-        return COMPLETE
-    if windowed:
+    if lacking > 0 and windowed:
         return PassJudgement(outcome=PassOutcome.TOTAL_UNCLEAR)
     return PassJudgement(outcome=PassOutcome.INCOMPLETE, reason=VerdictReason.TOTAL_DIFFERS)
 

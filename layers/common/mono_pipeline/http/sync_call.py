@@ -37,13 +37,18 @@ _STATUS_CODES: Final = {
     "paused": 503,
 }
 
+# Rows before the first are refused anyway; a window is asked for one day wider, and dates end with the year 9999.
+_FIRST_DAY: Final = date(1990, 1, 1)
+_LAST_DAY: Final = date(2199, 12, 31)
+
 type Answer = tuple[int, dict[str, Any], dict[str, str]]
 
 
 class SyncBody(BaseModel):
     """The body of a sync call; `start` and `end` are booking dates, both included, given together or not at all."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    # strict: pydantic would read 20260101 as seconds since 1970
+    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
 
     account_id: str
     start: date | None = None
@@ -83,7 +88,7 @@ def answer(outcome: SyncAnswer, correlation_id: str) -> Answer:
 def error_answer(error: PipelineError, correlation_id: str) -> Answer:
     """Status code, JSON body and headers of an error. Texts of our own only: nothing of a driver or of Mono's."""
     code, name = next((code, name) for kind, code, name in _ERRORS if isinstance(error, kind))
-    body = {"operation": OPERATION, "status": name, **_more(error), "error": {"code": name, "message": str(error)}}
+    body = {"operation": OPERATION, "status": name, **_more(error), "error": {"code": name, "message": _message(error)}}
     headers = {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)} if code == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return code, {**body, "correlation_id": correlation_id}, headers
 
@@ -121,6 +126,9 @@ def _window(read: SyncBody) -> DateWindow | None:
         return None
     if read.start is None or read.end is None:
         raise InvalidInput("start" if read.start is None else "end", "is missing: give both days, or none")
+    for field, day in (("start", read.start), ("end", read.end)):
+        if not _FIRST_DAY <= day <= _LAST_DAY:
+            raise InvalidInput(field, f"lies outside {_FIRST_DAY} to {_LAST_DAY}")
     return DateWindow(start=read.start, end=read.end)
 
 
@@ -133,6 +141,13 @@ _ERRORS: Final[tuple[tuple[type[PipelineError], int, str], ...]] = (
     (DependencyUnavailable, 503, "unavailable"),
     (PipelineError, 500, "internal_error"),
 )
+
+
+def _message(error: PipelineError) -> str:
+    """The error's words; of an outage or a defect only its kind, for they name hosts, users and settings of ours."""
+    if isinstance(error, (InvalidInput, AccountUnknown, RunUnknown, AlreadyRunning, AccountBlocked)):
+        return str(error)
+    return (type(error).__doc__ or "").splitlines()[0]
 
 
 def _more(error: PipelineError) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from mono_pipeline.adapters.queue import FetchRequested
+from mono_pipeline.adapters.queue import SCHEDULE, FetchRequested
 from mono_pipeline.core.flag import decide
 from mono_pipeline.core.run import RunKind
 
@@ -54,24 +54,30 @@ class ScheduleTick:
             return TickResult()
         result = self._wake_unserved(reading)
         while not deadline.expired:
-            due = self._with.accounts.take_due(
-                limit=_BATCH,
-                interval_seconds=self._with.settings.sync_interval_hours * _SECONDS_PER_HOUR,
-            )
-            result += self._request(due, reading)
+            correlation_id = str(uuid4())
+            due, wanted = self._request_due(reading, correlation_id)
+            self._send(wanted, correlation_id)
+            result += TickResult(requested=len(wanted), deferred=len(due) - len(wanted))
             if len(due) < _BATCH:
                 break
         return result
 
-    def _request(self, due: list[DueAccount], reading: FlagReading) -> TickResult:
-        wanted = [account for account in due if _enabled(reading, account)]
-        correlation_id = str(uuid4())
-        for account in wanted:
-            self._with.runs.request_unless_open(
-                account.id, kind=account.kind, requested_by="schedule", correlation_id=correlation_id
+    def _request_due(self, reading: FlagReading, correlation_id: str) -> tuple[list[DueAccount], list[DueAccount]]:
+        """Take what is due and ask for its runs, in one commit: a tick that dies leaves it due, or asked for.
+
+        Returns all that was due, and of it those for which the flag is on.
+        """
+        with self._with.database.transaction():
+            due = self._with.accounts.take_due(
+                limit=_BATCH,
+                interval_seconds=self._with.settings.sync_interval_hours * _SECONDS_PER_HOUR,
             )
-        self._send(wanted, correlation_id)
-        return TickResult(requested=len(wanted), deferred=len(due) - len(wanted))
+            wanted = [account for account in due if _enabled(reading, account)]
+            for account in wanted:
+                self._with.runs.request_unless_open(
+                    account.id, kind=account.kind, requested_by=SCHEDULE, correlation_id=correlation_id
+                )
+        return due, wanted
 
     def _wake_unserved(self, reading: FlagReading) -> TickResult:
         lost = self._with.accounts.take_unserved(limit=_BATCH, quiet_seconds=_QUIET_SECONDS)
@@ -90,7 +96,7 @@ class ScheduleTick:
 def _messages(accounts: Iterable[DueAccount], correlation_id: str) -> list[tuple[FetchRequested, str]]:
     return [
         (
-            FetchRequested(account_id=account.mono_account_id, correlation_id=correlation_id, requested_by="schedule"),
+            FetchRequested(account_id=account.mono_account_id, correlation_id=correlation_id, requested_by=SCHEDULE),
             account.mono_customer_id or account.mono_account_id,
         )
         for account in accounts

@@ -52,8 +52,8 @@ UPDATE bank_accounts
 RETURNING id;
 
 -- name: due_accounts
--- Accounts whose time has come, locked so that two ticks never pick the same; each gets its next time at once, so that a
--- tick that dies after this has asked too early at the most, never not at all (its requested runs stay in sync_runs).
+-- Accounts whose time has come, locked so that two ticks never pick the same; each gets its next time in the commit that asks
+-- for its run.
 WITH due AS (
   SELECT id FROM bank_accounts
   WHERE next_attempt_at <= pipeline_now() AND link_status <> 'unlinked'
