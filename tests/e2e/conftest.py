@@ -44,7 +44,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
         tmp_path_factory.mktemp("stack"),
         postgres=_QUICK,
         visibility_seconds=2,
-        variables={"MONO_RATE_LIMIT_PER_MINUTE": "60000"},
+        variables={"MONO_RATE_LIMIT_PER_MINUTE": "60000", "LEASE_SECONDS": "6"},
         sandbox={"accounts": "0"},
     ) as running:
         yield running
