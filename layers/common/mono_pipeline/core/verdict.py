@@ -67,8 +67,8 @@ class DifferingDay:
 class Findings:
     """What a complete pass found.
 
-    `differing` are days on which what was read and what is stored differ; `missing` counts stored rows that the pass did
-    not show and that are not decided on. `balance_reason` says why the running balances prove nothing.
+    `differing` are days on which what was read and what is stored differ; `missing` counts stored rows that the pass
+    did not show and that are not decided on. `balance_reason` says why the running balances prove nothing.
     """
 
     differing: Sequence[DifferingDay]
