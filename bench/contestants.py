@@ -1,0 +1,116 @@
+"""Who takes part, each in its own environment at its best settings, and how each is started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from local.results import ROOT, STATE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HERE: Final = Path(__file__).parent
+ENVIRONMENTS: Final = STATE / "bench"
+_LAYER: Final = ROOT / "layers" / "common"
+
+# Found by trying (docs/performance.md): COPY of CSV, uncompressed files between the steps, both cores for normalizing.
+_DLT_SETTINGS: Final[Mapping[str, str]] = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__LOG_LEVEL": "ERROR",
+    "DATA_WRITER__DISABLE_COMPRESSION": "true",
+    "NORMALIZE__WORKERS": "2",
+    "SOURCES__DATA_WRITER__FILE_MAX_ITEMS": "10000",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contestant:
+    """A program that brings all accounts and transactions of the page source into a database.
+
+    `counts` gives rows, credits and debits (minor units) in its tables.
+    """
+
+    name: str
+    what: str
+    python: Path
+    program: Path
+    counts: str
+    options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    keeps_files: bool = False
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment variables of its process: ours, with its settings, and with bytecode as when installed."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        return {**inherited, **self.environment}
+
+    def argv(self, *, base_url: str, database_url: str, home: Path) -> list[str | Path]:
+        """How to start it; `home` is for files that it keeps from one run to the next."""
+        told = ["--base-url", base_url, "--database-url", database_url]
+        kept = ["--pipelines-dir", str(home)] if self.keeps_files else []
+        return [self.python, self.program, *told, *kept, *self.options]
+
+    def warm_up(self) -> None:
+        """Start it once for nothing, so that bytecode is written and files are in the page cache."""
+        subprocess.run([self.python, self.program, "--help"], env=self.env, check=True, stdout=subprocess.DEVNULL)
+
+
+def ours(workers: int, *, python: Path | None = None) -> Contestant:
+    """mono-pipeline with so many workers; `python` None means its own environment: what the layer ships, and boto3."""
+    region = {"AWS_DEFAULT_REGION": "af-south-1", "POWERTOOLS_SERVICE_NAME": "mono-pipeline"}
+    return Contestant(
+        name="mono-pipeline" if workers == 1 else f"mono-pipeline x{workers}",
+        what=f"{workers} worker{'s' * (workers > 1)}, verification and history included",
+        python=python or _environment("ours", _LAYER / "requirements.txt", f"boto3=={version('boto3')}"),
+        program=HERE / "ours.py",
+        options=("--workers", str(workers)),
+        counts="""SELECT count(*) AS rows,
+                         coalesce(sum(amount_minor) FILTER (WHERE direction = 'credit'), 0)::bigint AS credits,
+                         coalesce(sum(amount_minor) FILTER (WHERE direction = 'debit'), 0)::bigint AS debits
+                  FROM bank_transactions WHERE disappeared_at IS NULL""",
+        environment={**region, "PYTHONPATH": str(_LAYER)},
+    )
+
+
+def dlt() -> Contestant:
+    """dlt's REST source into its PostgreSQL destination."""
+    return Contestant(
+        name="dlt",
+        what="rest_api source, parallelized; merge by id; COPY of CSV; 2 normalize workers; uncompressed files",
+        python=_environment("dlt", HERE / "peers" / "dlt" / "requirements.txt"),
+        program=HERE / "peers" / "dlt" / "load.py",
+        counts="""SELECT count(*) AS rows,
+                         coalesce(sum(amount) FILTER (WHERE type = 'credit'), 0)::bigint AS credits,
+                         coalesce(sum(amount) FILTER (WHERE type = 'debit'), 0)::bigint AS debits
+                  FROM mono.transactions""",
+        environment=_DLT_SETTINGS,
+        keeps_files=True,
+    )
+
+
+def _environment(name: str, requirements: Path, *more: str) -> Path:
+    """The Python of a virtual environment that has exactly what is asked for; made when it is not there yet."""
+    home = ENVIRONMENTS / name
+    wanted = sha256(requirements.read_bytes() + repr((more, sys.version)).encode()).hexdigest()
+    python, stamp = home / "bin" / "python", home / "bench.stamp"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return python
+    print(f"installing {name} into {home.relative_to(ROOT)} …")
+    shutil.rmtree(home, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
+    # pip compiles what it installs, so that no contestant pays for that while it is measured
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "-r", requirements], check=True)
+    if more:
+        subprocess.run([*pip, *more], check=True)
+    stamp.write_text(wanted)
+    return python
