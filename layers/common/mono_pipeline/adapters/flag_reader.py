@@ -55,11 +55,11 @@ class FlagReader:
         self._known: _Known | None = None
         self._lock = Lock()
 
-    def read(self) -> FlagReading:
-        """Return what is known of the flag now, at most `CACHE_SECONDS` old unless it is stale."""
+    def read(self, *, max_age: float = CACHE_SECONDS) -> FlagReading:
+        """Return what is known of the flag now, at most `max_age` seconds old unless it is stale."""
         now = self._monotonic()
         known = self._known
-        if known is not None and now - known.asked_at < CACHE_SECONDS:
+        if known is not None and now - known.asked_at < max_age:
             return _reading(known, now)
         asked = self._ask(now)
         known = self._keep(asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mono_pipeline.adapters.queue import MAX_HOPS, SCHEDULE, FetchRequested
 from mono_pipeline.core.errors import AccountUnknown, AlreadyRunning, LeaseLost
@@ -14,8 +14,11 @@ from mono_pipeline.usecases.account_sync import AccountSync
 if TYPE_CHECKING:
     from mono_pipeline.adapters.queue import WorkQueue
     from mono_pipeline.core.deadline import Deadline
+    from mono_pipeline.core.flag import Decision
     from mono_pipeline.core.run import Account
     from mono_pipeline.usecases.collaborators import Collaborators
+
+_FRESH_SECONDS: Final = 1.0  # at most one question to SSM a second and environment, however many wake-ups are put off
 
 
 class Served(StrEnum):
@@ -48,15 +51,25 @@ class WakeUp:
             account = self._with.accounts.find(message.account_id)
         except AccountUnknown:
             return self._told(message, Served.UNKNOWN_ACCOUNT)
-        decision = decide(
-            self._with.flag.read(), account.first_mono_account_id, also_known_as={account.mono_account_id}
-        )
+        decision = self._decide(account)
         if account.link_status is LinkStatus.UNLINKED:
             return self._told(message, Served.UNLINKED)
         if not decision.enabled:
             return self._told(message, Served.DEFERRED, flag_reason=decision.reason)
         self._ask_if_unserved(account, message, sent_at)
         return self._work(account, message, decision.reason, deadline)
+
+    def _decide(self, account: Account) -> Decision:
+        """On or off; before a wake-up is put off, the flag is read again.
+
+        The caller may have seen a newer flag than this environment has kept: the run would wait for a tick for nothing.
+        """
+        names = {account.mono_account_id}
+        kept = decide(self._with.flag.read(), account.first_mono_account_id, also_known_as=names)
+        if kept.enabled:
+            return kept
+        fresh = self._with.flag.read(max_age=_FRESH_SECONDS)
+        return decide(fresh, account.first_mono_account_id, also_known_as=names)
 
     def _ask_if_unserved(self, account: Account, message: FetchRequested, sent_at: float) -> None:
         """A message without a row (another program's) asks for the newest; one that was served asks for nothing.
