@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
-import os
 import socket
 import ssl
 import struct
@@ -23,7 +23,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from mono_pipeline.adapters.mono_client import MonoClient
+from mono_pipeline.adapters.mono_transport import DeadlineTransport
 from mono_pipeline.core import errors
+from mono_pipeline.core.classify import TreatmentKind, classify
 from mono_pipeline.core.deadline import Deadline
 from mono_pipeline.core.secret import Secret
 
@@ -125,13 +127,20 @@ def answering(answer: bytes) -> Callable[[Server, socket.socket], None]:
 
 
 @contextmanager
-def client_of(server: Server, *, scheme: str = "http", answer_seconds: float = 20.0) -> Iterator[MonoClient]:
+def client_of(
+    server: Server,
+    *,
+    scheme: str = "http",
+    answer_seconds: float = 20.0,
+    transport: DeadlineTransport | None = None,
+) -> Iterator[MonoClient]:
     """A client of a local server."""
     client = MonoClient(
         base_url=f"{scheme}://127.0.0.1:{server.port}",
         secret_key=Secret(KEY),
         environment="local",
         answer_seconds=answer_seconds,
+        transport=transport,
     )
     try:
         yield client
@@ -186,7 +195,7 @@ def test_a_body_byte_by_byte_ends_with_the_deadline() -> None:
     def conversation(server: Server, connection: socket.socket) -> None:
         server.request(connection)
         connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n")
-        _drip(server, connection, b" " * 100_000)
+        _drip(server, connection, b" " * 250)
 
     with serving(conversation) as server:
         error, seconds = failure_of(server, seconds=0.5)
@@ -199,7 +208,7 @@ def test_headers_byte_by_byte_end_with_the_deadline() -> None:
 
     def conversation(server: Server, connection: socket.socket) -> None:
         server.request(connection)
-        _drip(server, connection, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000)
+        _drip(server, connection, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 250)
 
     with serving(conversation) as server:
         error, seconds = failure_of(server, seconds=0.5)
@@ -386,40 +395,76 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """A server's side of TLS, for 127.0.0.1, signed by nobody."""
-    folder = tmp_path_factory.mktemp("tls")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_self_signed(folder))
-    return context
-
-
-def _self_signed(folder: Path) -> Path:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for 127.0.0.1 that no authority has signed."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a local server")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     now = datetime.now(UTC)
-    certificate = (
+    signed = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    file = folder / "server.pem"
+    pem = serialization.Encoding.PEM
+    file = tmp_path_factory.mktemp("tls") / "server.pem"
     file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + signed.public_bytes(pem)
     )
     return file
 
 
-def test_an_untrusted_certificate_gets_no_key(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def over_tls(certificate: Path, conversation: Callable[[Server, socket.socket], None]) -> Callable[..., None]:
+    """The same conversation behind a handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def secured(server: Server, connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as tls:
+            conversation(server, tls)
+
+    return secured
+
+
+def trusting(certificate: Path) -> DeadlineTransport:
+    """The client's own transport, with this certificate as its only authority."""
+    return DeadlineTransport(tls=ssl.create_default_context(cafile=certificate), connections=1)
+
+
+def test_an_untrusted_certificate_gets_no_key(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when the environment trusts it; the error is one of its own, so that it is not retried."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with serving(over_tls(certificate, answering(GOOD))) as server, client_of(server, scheme="https") as client:
+        with pytest.raises(errors.MonoUntrusted) as refused:
+            read_page(client)
+        assert classify(refused.value).kind is not TreatmentKind.RETRY
+        assert server.received == b""
+
+
+def test_a_trusted_certificate_is_served(certificate: Path) -> None:
+    """The refusal above is of the certificate and of nothing else."""
+    with (
+        serving(over_tls(certificate, answering(GOOD))) as server,
+        client_of(server, scheme="https", transport=trusting(certificate)) as client,
+    ):
+        assert read_page(client).row_count == 1
+        assert read_page(client).row_count == 1
+        assert server.connections == 1
+
+
+def test_a_body_byte_by_byte_over_tls_ends_with_the_deadline_too(certificate: Path) -> None:
+    """The deadline survives the handshake."""
 
     def conversation(server: Server, connection: socket.socket) -> None:
-        with tls.wrap_socket(connection, server_side=True) as secured:
-            answering(GOOD)(server, secured)
+        server.request(connection)
+        _drip(server, connection, HEAD + b"X: " + b"x" * 250)
 
-    monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
-    with serving(conversation) as server, client_of(server, scheme="https") as client:
-        with pytest.raises(errors.MonoUntrusted):
-            read_page(client)
-        assert server.received == b""
+    with (
+        serving(over_tls(certificate, conversation)) as server,
+        client_of(server, scheme="https", transport=trusting(certificate)) as client,
+    ):
+        began = time.monotonic()
+        with pytest.raises(errors.MonoUnreachable):
+            read_page(client, seconds=0.5)
+        assert time.monotonic() - began < 3

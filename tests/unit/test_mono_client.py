@@ -99,6 +99,7 @@ def test_a_page_is_asked_for_by_number_with_the_days_as_mono_reads_them() -> Non
     assert str(asked.url.copy_with(query=None)) == f"{BASE}/{ACCOUNT}/transactions"
     assert dict(asked.url.params) == {"page": "3", "limit": "50", "start": "01-02-2026", "end": "25-11-2026"}
     assert asked.headers["mono-sec-key"] == KEY
+    assert asked.headers["accept-encoding"] == "gzip"  # the one encoding whose bombs are defused
     assert KEY not in str(asked.url)
     assert (page.number, page.row_count) == (3, 1)
 

@@ -325,6 +325,12 @@ def test_an_unknown_field_that_cannot_be_kept_rejects_its_row(value: str, reason
     json.loads(rejected.payload, parse_int=str)
 
 
+def test_a_payload_says_where_it_was_too_deep() -> None:
+    """Sixty-four levels are kept, so that reading it back is no danger either."""
+    rejected = only_rejection(page_of_text("[" * 9_000 + "]" * 9_000))
+    assert rejected.payload == "[" * 64 + '"(deeper than 64 levels)"' + "]" * 64
+
+
 @pytest.mark.parametrize("value", ["0e999", "0e-999", "-0.0", "1e308", "1e-308", "9" * 308, "[" * 63 + "]" * 63])
 def test_what_can_be_kept_is(value: str) -> None:
     """The limits are where PostgreSQL's are near, not closer."""
