@@ -116,7 +116,6 @@ def up() -> int:
         print("stack: already up")
         _show(running.record)
         return 0
-    settings.record.unlink(missing_ok=True)
     supervisor = _spawn_supervisor(settings, bound=False)
     try:
         record = _wait_until_ready(settings, supervisor, say=_echo)
@@ -156,6 +155,7 @@ def status() -> int:
 
 def _spawn_supervisor(settings: StackSettings, *, bound: bool) -> subprocess.Popen[bytes]:
     settings.logs.mkdir(parents=True, exist_ok=True)
+    settings.record.unlink(missing_ok=True)  # of a stack that was killed
     description = settings.state_dir / "stack-settings.json"
     description.touch(mode=0o600)
     description.write_text(settings.to_json())

@@ -89,7 +89,7 @@ def serve(miniature: Template, stand_in: AwsStandIn, tmp_path: Path) -> Callable
 
     def make(source: str, *, concurrency: int = 2) -> LambdaService:
         artifact = tmp_path / "build" / "Handler"
-        artifact.mkdir(parents=True)
+        artifact.mkdir(parents=True, exist_ok=True)
         (artifact / "app.py").write_text(textwrap.dedent(source))
         return LambdaService(
             miniature,
