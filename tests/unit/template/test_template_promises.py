@@ -94,6 +94,7 @@ def test_iam_callers_need_no_lambda_permission(template: Template) -> None:
 def test_the_api_has_one_stage(template: Template) -> None:
     """SAM would add one called "Stage", open to the same callers and without our throttling."""
     assert [stage["StageName"] for _, stage in template.resolved("AWS::ApiGateway::Stage")] == ["dev"]
+    assert not [True for _, deployment in template.of_type("AWS::ApiGateway::Deployment") if "StageName" in deployment]
 
 
 def test_every_route_is_throttled(template: Template) -> None:
