@@ -1,0 +1,68 @@
+"""Every command of the README works: those that CI runs by itself, and the session of "Work with it", up to down."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+_CI = re.compile(r'^part "[^"]+" (make [a-z-]+)$', re.MULTILINE)
+# Measured and not proven: it takes minutes, and a test of its own runs its quick form.
+_MEASURED = {"make bench"}
+
+
+def commands() -> list[str]:
+    """The commands of the README's shell blocks, comments cut off."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    lines = (re.sub(r"\s+#.*$", "", line) for block in blocks for line in block.splitlines())
+    return [line for line in lines if line.strip()]
+
+
+def by_ci() -> set[str]:
+    """The commands that `.ci/run` calls."""
+    return set(_CI.findall((ROOT / ".ci/run").read_text()))
+
+
+def session() -> list[str]:
+    """What is left: a session on the stack that is left up."""
+    return [command for command in commands() if command not in by_ci() | _MEASURED]
+
+
+def test_the_session_begins_with_up_and_ends_with_down() -> None:
+    """A reader who follows the README leaves nothing running."""
+    assert session()[0] == "make up"
+    assert session()[-1] == "make down"
+
+
+def test_the_session_of_the_readme_works_as_written() -> None:
+    """Each command ends with 0, and the accounts that were imported are listed."""
+    if (ROOT / ".local/stack.json").exists():
+        pytest.skip("a stack is up in this checkout; `make down` stops it")
+    outputs = {}
+    try:
+        for command in session():
+            done = subprocess.run(  # noqa: S603 - the README's own commands
+                ["bash", "-c", command],  # noqa: S607 - a shell, as the reader has one
+                cwd=ROOT,
+                env=os.environ | {"COLUMNS": "80"},
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+            outputs[command] = done.stdout
+            if command == "make up":
+                record = json.loads((ROOT / ".local/stack.json").read_text())
+    finally:
+        subprocess.run(["make", "down"], cwd=ROOT, capture_output=True, check=False)  # noqa: S607
+
+    assert record["http"] == "http://127.0.0.1:3000"
+    listed = next(output for command, output in outputs.items() if command.endswith("accounts list"))
+    assert max(len(line) for line in listed.splitlines()) <= 80
+    assert not (ROOT / ".local/stack.json").exists()
