@@ -82,8 +82,7 @@ def history(
     """Show the flag's versions, newest first: when, who, value, reason."""
     session = Session.of(context)
     versions = tuple(reversed(_editor(session).flag_history()))[:limit]
-    view = history_view(versions, session.output.width)
-    session.output.result({"versions": [flag_document(each) for each in versions]}, view)
+    session.output.result({"versions": [flag_document(each) for each in versions]}, history_view(versions))
 
 
 @app.command("restore")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _GAP = 2
+_NARROW_GAP = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +36,10 @@ class Column:
 def fitting(columns: Sequence[Column], width: int) -> RenderableType:
     """Return a table of the columns that fit into `width` characters, and a line that names the others."""
     kept = list(columns)
-    while _total(kept) > width and any(column.keep for column in kept):
+    while _total(kept, _NARROW_GAP) > width and any(column.keep for column in kept):
         kept.remove(max(kept, key=lambda column: column.keep))
-    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
+    gap = _GAP if _total(kept, _GAP) <= width else _NARROW_GAP
+    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
     for column in kept:
         table.add_column(column.title, justify=column.justify, overflow="fold", no_wrap=column.keep == 0)
     for row in zip(*(column.cells for column in kept), strict=True):
@@ -56,5 +58,5 @@ def facts(pairs: Iterable[tuple[str, Text | str]]) -> Table:
     return table
 
 
-def _total(columns: Sequence[Column]) -> int:
-    return sum(column.width for column in columns) + _GAP * (len(columns) - 1)
+def _total(columns: Sequence[Column], gap: int) -> int:
+    return sum(column.width for column in columns) + gap * (len(columns) - 1)

@@ -35,6 +35,11 @@ def stamp(at: datetime | None) -> str:
     return NOTHING if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
+def minute(at: datetime | None) -> str:
+    """Return an instant to the minute, in UTC."""
+    return NOTHING if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+
+
 def ago(at: datetime | None, now: datetime) -> str:
     """Return how long ago an instant was, in the largest unit that says enough: `3 h ago`."""
     return "never" if at is None else f"{span(max(now - at, timedelta(0)))} ago"

@@ -34,7 +34,7 @@ def accounts_table(rows: Sequence[Row], *, now: datetime, width: int) -> Rendera
         Column(title="balance", cells=[Text(_balance(row)) for row in rows], keep=3, justify="right"),
         Column(title="watermark", cells=[Text(row["watermark"] or NOTHING) for row in rows], keep=5),
         Column(title="success", cells=[Text(ago(instant(row["last_success_at"]), now)) for row in rows], keep=1),
-        Column(title="last run", cells=[last_run(row) for row in rows], keep=0),
+        Column(title="verdict", cells=[_verdict(row) for row in rows], keep=0),
         Column(title="next", cells=[Text(until(instant(row["next_attempt_at"]), now)) for row in rows], keep=4),
     )
     return fitting(columns, width)
@@ -42,7 +42,8 @@ def accounts_table(rows: Sequence[Row], *, now: datetime, width: int) -> Rendera
 
 def account_view(row: Row, *, now: datetime) -> RenderableType:
     """Return all there is to say of one account."""
-    reason = Text.assemble(last_run(row), f" ({row['verdict_reason']})" if row["verdict_reason"] else "")
+    reason = row["verdict_reason"] or row["error_code"]
+    verdict = Text.assemble(_verdict(row), f" ({reason})" if reason else "")
     success, attempt = instant(row["last_success_at"]), instant(row["next_attempt_at"])
     return facts(
         [
@@ -60,7 +61,7 @@ def account_view(row: Row, *, now: datetime) -> RenderableType:
             ("fresh as of", stamp(instant(row["fresh_as_of"]))),
             ("next attempt", _when(attempt, until(attempt, now))),
             ("failures in a row", number(row["failure_streak"])),
-            ("last run", reason),
+            ("last run", verdict),
             ("  run id", row["run_id"] or NOTHING),
         ]
     )
@@ -82,10 +83,9 @@ def import_counts(done: Imported) -> str:
     return ", ".join(f"{number(len(ids))} {what}" for what, ids in counts)
 
 
-def last_run(row: Row) -> Text:
-    """Return the newest run's verdict, or its status where it has none."""
-    word = marked(row["verdict"] or row["status"], absent="none yet")
-    return Text.assemble(word, f" ({row['error_code']})") if row["error_code"] else word
+def _verdict(row: Row) -> Text:
+    """The newest run's verdict, or its status where it has none."""
+    return marked(row["verdict"] or row["status"], absent="none yet")
 
 
 def _link(row: Row) -> Text:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.table import Table
 from rich.text import Text
 
 from mono_pipeline.core.flag import EVERYONE, FLAG_NAME, percentage_text
-from monoctl.console.tables import Column, facts, fitting
-from monoctl.console.words import NOTHING, stamp
+from monoctl.console.tables import facts
+from monoctl.console.words import NOTHING, minute, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,17 +48,23 @@ def edit_view(edit: FlagEdit) -> RenderableType:
     )
 
 
-def history_view(versions: Sequence[FlagVersion], width: int) -> RenderableType:
-    """Return a line for each version, in the order given; value and reason take more lines where they must."""
-    narrow = max(12, (width - 52) // 2)
-    columns = (
-        Column(title="version", cells=[Text(str(each.version)) for each in versions], justify="right"),
-        Column(title="when", cells=[Text(stamp(each.changed_at)) for each in versions]),
-        Column(title="who", cells=[_folded(each.who, 16) for each in versions]),
-        Column(title="value", cells=[_folded(each.value, narrow) for each in versions]),
-        Column(title="reason", cells=[_folded(each.why, narrow) for each in versions]),
-    )
-    return fitting(columns, width)
+def history_view(versions: Sequence[FlagVersion]) -> RenderableType:
+    """Return a line for each version, in the order given; what is long takes more lines. The texts are in the JSON."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("version", justify="right", no_wrap=True)
+    table.add_column("when", no_wrap=True)
+    table.add_column("who", overflow="fold", max_width=26)
+    table.add_column("value", ratio=1, overflow="fold")
+    table.add_column("reason", ratio=1, overflow="fold")
+    for each in versions:
+        table.add_row(
+            str(each.version),
+            minute(each.changed_at),
+            Text(each.who or NOTHING),
+            meaning(each),
+            Text(each.why or NOTHING),
+        )
+    return table
 
 
 def flag_document(flag: FlagVersion) -> dict[str, Any]:
@@ -106,8 +113,3 @@ def _rule_document(rule: FlagRule) -> dict[str, Any]:
         "deny": sorted(rule.deny),
         "salt": rule.salt,
     }
-
-
-def _folded(text: str, width: int) -> Text:
-    """Text cut into lines of `width` characters: the column takes no more room than that."""
-    return Text("\n".join(text[at : at + width] for at in range(0, len(text), width)) or NOTHING)

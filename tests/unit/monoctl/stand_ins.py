@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
     from mypy_boto3_ssm import SSMClient
 
+    from monoctl.environment import EnvironmentName
     from monoctl.logbook import LogSource
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ACCOUNT = "64779d900000000000ab0001"
 RUN = "0d4b9a52-7a2b-4b0e-8a53-2f6d7f1f9c10"
+_PLAIN = {"NO_COLOR": "1", "MONOCTL_ENV": None, "MONOCTL_DEBUG": None}
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -166,11 +168,21 @@ def monoctl(
     environment: str | None = "local",
     typed: str | None = None,
     columns: int = 80,
+    variables: Mapping[str, str] | None = None,
+    went_to: Callable[[EnvironmentName], object] = lambda _: None,
 ) -> Said:
-    """Run monoctl on a terminal of this width; an error that it does not explain fails the test."""
+    """Run monoctl on a terminal of this width; an error that it does not explain fails the test.
+
+    `went_to` is told the environment when the command goes there.
+    """
     ticking = clock or FakeClock()
+
+    def connect(name: EnvironmentName) -> FakeReach:
+        went_to(name)
+        return reach or FakeReach()
+
     wiring = Wiring(
-        connect=lambda _: reach or FakeReach(),
+        connect=connect,
         now=lambda: NOON,
         monotonic=lambda: ticking.seconds,
         pause=ticking.pause,
@@ -181,7 +193,7 @@ def monoctl(
         [*where, *arguments],
         obj=wiring,
         input=typed,
-        env={"COLUMNS": str(columns), "NO_COLOR": "1", "MONOCTL_ENV": None, "MONOCTL_DEBUG": None},
+        env={**_PLAIN, "COLUMNS": str(columns), **(variables or {})},
         catch_exceptions=False,
     )
     return Said(exit_code=result.exit_code, stdout=result.stdout, stderr=result.stderr)

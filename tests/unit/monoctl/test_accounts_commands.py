@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mono_pipeline.core.errors import PipelineError
 from monoctl.errors import OpsRefused
 from tests.unit.monoctl.stand_ins import (
     ACCOUNT,
@@ -214,4 +213,3 @@ def test_an_error_that_nobody_explained_is_not_hidden() -> None:
 
     with pytest.raises(KeyError):
         monoctl("accounts", "list", reach=FakeReach(ops=ScriptedOps(bug)))
-    assert not issubclass(KeyError, PipelineError)

@@ -15,9 +15,18 @@ from tests.unit.monoctl.stand_ins import answer, run_document
 
 def test_the_codes_are_those_of_the_public_interface() -> None:
     """Scripts compare numbers."""
-    assert [code.value for code in ExitCode] == list(range(9))
-    assert [ExitCode.AS_PROMISED, ExitCode.DEFECT, ExitCode.USAGE, ExitCode.DEFERRED, ExitCode.INCOMPLETE] == [0, 1, 2, 3, 4]
-    assert [ExitCode.MISMATCH, ExitCode.BLOCKED, ExitCode.DOWN, ExitCode.CANNOT_TELL] == [5, 6, 7, 8]
+    assert [code.name for code in sorted(ExitCode)] == [
+        "AS_PROMISED",
+        "DEFECT",
+        "USAGE",
+        "DEFERRED",
+        "INCOMPLETE",
+        "MISMATCH",
+        "BLOCKED",
+        "DOWN",
+        "CANNOT_TELL",
+    ]
+    assert sorted(ExitCode) == list(range(9))
 
 
 @pytest.mark.parametrize(

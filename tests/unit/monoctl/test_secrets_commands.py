@@ -38,7 +38,7 @@ def set_secret(ssm: SSMClient, name: str, value: str, environment: str = "local"
         ("MONO_SECRET_KEY", "test_sk_0123456789abcdef"),
         ("MONO_WEBHOOK_SECRET", LONG),
         ("MONO_WEBHOOK_SECRET_PREVIOUS", LONG),
-        ("DATABASE_PASSWORD", "p"),
+        ("DATABASE_PASSWORD", "hunter2!"),
     ],
 )
 def test_a_secret_is_written_encrypted_and_never_said(ssm: SSMClient, name: str, value: str) -> None:
@@ -47,8 +47,7 @@ def test_a_secret_is_written_encrypted_and_never_said(ssm: SSMClient, name: str,
 
     assert said.exit_code == 0
     assert stored(ssm, name) == ("SecureString", value)
-    assert value not in said.stdout.replace("version", "").replace("pipeline", "") or value == "p"
-    assert value not in said.stderr or value == "p"
+    assert value not in said.stdout + said.stderr
 
 
 @pytest.mark.parametrize(

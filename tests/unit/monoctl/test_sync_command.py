@@ -201,7 +201,7 @@ def test_stopping_by_hand_says_that_the_run_goes_on() -> None:
     class Impatient(FakeClock):
         """The person at the keyboard."""
 
-        def pause(self, seconds: float) -> None:
+        def pause(self, seconds: float) -> None:  # noqa: ARG002 - they do not wait at all
             """Give up."""
             raise KeyboardInterrupt
 
