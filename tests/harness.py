@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from local.sandbox.message import RequestParts
 from local.sandbox.transport import SandboxTransport
 from mono_pipeline.adapters.account_store import AccountStore
 from mono_pipeline.adapters.evidence_store import EvidenceStore
@@ -20,6 +22,7 @@ from mono_pipeline.adapters.settings import Settings
 from mono_pipeline.adapters.transaction_store import TransactionStore
 from mono_pipeline.core.booking import booking_date
 from mono_pipeline.core.deadline import Deadline
+from mono_pipeline.core.errors import QueueUnavailable
 from mono_pipeline.core.run import RunKind
 from mono_pipeline.core.secret import Secret
 from mono_pipeline.usecases.account_sync import AccountSync, RunEnd
@@ -32,6 +35,7 @@ from mono_pipeline.usecases.wake_up import Served, WakeUp
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
+    from uuid import UUID
 
     import httpx
 
@@ -86,16 +90,28 @@ class QueueInMemory:
     """SQS's part in waking workers."""
 
     messages: list[FetchRequested] = field(default_factory=list)
+    fails: bool = False
+    takes: int | None = None
 
     def send(self, message: FetchRequested, *, group: str) -> None:
-        """Keep the message."""
+        """Keep the message, or fail as SQS may."""
         assert group
+        if self.fails:
+            raise QueueUnavailable("SQS did not take the message")
         self.messages.append(message)
 
     def send_many(self, messages: list[tuple[FetchRequested, str]]) -> int:
-        """Keep the messages."""
-        self.messages += [message for message, _ in messages]
-        return len(messages)
+        """Keep the messages, or fail as SQS may."""
+        if self.fails and messages:
+            raise QueueUnavailable("SQS did not take the messages")
+        kept = messages[: self.takes]
+        self.messages += [message for message, _ in kept]
+        return len(kept)
+
+    def drain(self) -> list[FetchRequested]:
+        """Take all messages."""
+        taken, self.messages = self.messages, []
+        return taken
 
 
 @dataclass
@@ -139,8 +155,7 @@ class Pipeline:
         self.witness = Witness()
         self.daily, self.backfill = QueueInMemory(), QueueInMemory()
         self.slept: list[float] = []
-        self._executor = ThreadPoolExecutor(max_workers=self.settings.pages_in_flight)
-        self._open: list[Callable[[], None]] = [self._executor.shutdown]
+        self._open: list[Callable[[], None]] = []
         self.worker = self.new_worker()
 
     def new_worker(self, transport: httpx.BaseTransport | None = None) -> Collaborators:
@@ -152,7 +167,8 @@ class Pipeline:
             environment="local",
             transport=transport or SandboxTransport(self.sandbox),
         )
-        self._open += [database.close, mono.close]
+        executor = ThreadPoolExecutor(max_workers=self.settings.pages_in_flight)
+        self._open += [database.close, mono.close, executor.shutdown]
         runs = RunStore(
             database, lease_seconds=self.settings.lease_seconds, overlap_days=self.settings.mono_overlap_days
         )
@@ -169,7 +185,7 @@ class Pipeline:
             backfill=self.backfill,  # type: ignore[arg-type]
             settings=self.settings,
             observer=self.witness,  # type: ignore[arg-type]
-            executor=self._executor,
+            executor=executor,
             patience=lambda: Patience(sleep=self.slept.append),
         )
 
@@ -204,6 +220,15 @@ class Pipeline:
         leased = using.runs.claim(account.id, flag_reason="DEFAULT")
         assert leased is not None
         return AccountSync(using).run(leased, Deadline.after(seconds))
+
+    def request(self, account_id: str, *, kind: RunKind = RunKind.INCREMENTAL) -> UUID:
+        """Ask for a run without starting it."""
+        account = self.worker.accounts.find(account_id)
+        return self.worker.runs.request(account.id, kind=kind, asked=None, requested_by="test", correlation_id="c-1")
+
+    def from_schedule(self, account_id: str) -> FetchRequested:
+        """The tick's message for an account."""
+        return FetchRequested(account_id=account_id, correlation_id="c-tick", requested_by="schedule")
 
     def ask(self, account_id: str, *, window: DateWindow | None = None, seconds: float = 20.0) -> SyncAnswer:
         """Ask as the API does."""
@@ -242,6 +267,17 @@ class Pipeline:
         """The bank's rows in the same form."""
         return {row["id"]: _as_stored(row) for row in self.sandbox.truth(account_id)[of]}
 
+    def take_out(self, account_id: str, transaction: str) -> Callable[[], None]:
+        """The bank no longer shows a row; calling what is returned shows it again, under its old id."""
+        link = self.sandbox.link(account_id)
+        book = link.bank_account.ledger
+        self.sandbox.remove(account_id, transactions=[transaction])
+
+        def put_back() -> None:
+            self.sandbox._turn(link, book)
+
+        return put_back
+
     def watermark(self, account_id: str) -> date | None:
         """The account's watermark."""
         return self.worker.accounts.find(account_id).watermark
@@ -263,6 +299,19 @@ class Pipeline:
         """A deadline that no test reaches."""
         return Deadline.after(60)
 
+    def page_ids(self, account_id: str, number: int) -> list[str]:
+        """The ids of the rows that a page without date filters shows now, in its order."""
+        rows = self.sandbox.respond(
+            RequestParts(
+                method="GET",
+                path=f"/v2/accounts/{account_id}/transactions",
+                query=f"page={number}&limit={self.settings.mono_page_limit}",
+                headers={"mono-sec-key": self.sandbox.secret_key},
+                body=b"",
+            )
+        )
+        return [row["id"] for row in json.loads(rows.body)["data"]]
+
     def page_requests(self, account_id: str) -> list[dict[str, str]]:
         """The queries of all requests for the account's transactions since the journal was cleared, oldest first."""
         path = f"/v2/accounts/{account_id}/transactions"
@@ -280,16 +329,18 @@ class Pipeline:
         """Deliver a message to a worker; without `message` one from outside, without `sent_at` one sent just now."""
         using = worker or self.worker
         asked = message or FetchRequested(account_id=account_id, correlation_id="c-out", requested_by="webhook")
-        sent = self.now() if sent_at is None else sent_at
+        sent = self.now(using) if sent_at is None else sent_at
         return WakeUp(using, queue=using.daily).serve(asked, sent_at=sent, deadline=Deadline.after(seconds))
 
     def tick(self, *, worker: Collaborators | None = None) -> TickResult:
         """One tick of the scheduler."""
         return ScheduleTick(worker or self.worker).tick(Deadline.after(60))
 
-    def now(self) -> float:
-        """The database's clock, in Unix seconds."""
-        return float(self.rows("SELECT extract(epoch FROM pipeline_now())::float8 AS now")[0]["now"])
+    def now(self, worker: Collaborators | None = None) -> float:
+        """The database's clock, in Unix seconds, asked over a worker's own connection."""
+        row = (worker or self.worker).database.row("SELECT extract(epoch FROM pipeline_now())::float8 AS now")
+        assert row is not None
+        return float(row["now"])
 
     def seconds_to_next_attempt(self, account_id: str) -> float:
         """In how many seconds the scheduler asks for the account's next run."""
