@@ -10,18 +10,17 @@ SELECT (SELECT min(day) FROM sync_flushes f, unnest(f.days) AS day WHERE f.run_i
 
 -- name: missing_rows
 -- Stored rows on covered days that the pass did not show, with what is known of their absence. A row that came broken is not
--- absent: it was shown, and stands in quarantine.
-WITH shown AS (
-  SELECT DISTINCT id FROM sync_flushes f, unnest(f.ids) AS id WHERE f.run_id = :run_id AND f.pass = :pass_number
-)
+-- absent: it was shown, and stands in quarantine. NOT IN, because it is one hash table whatever the planner guesses: of a
+-- table that grew a moment ago it expects one row, and joins 10,000 rows to 10,000 by comparing each with each.
 SELECT t.mono_transaction_id, t.booking_date, e.first_missed_at, e.fresh_then,
        EXISTS (SELECT FROM quarantined_transactions q JOIN sync_runs r ON r.run_id = :run_id
                 WHERE q.account_id = t.account_id AND q.mono_transaction_id = t.mono_transaction_id
                   AND q.closed_at IS NULL AND q.last_seen_at >= r.started_at) AS came_broken
 FROM bank_transactions t
-LEFT JOIN shown ON shown.id = hashtextextended(t.mono_transaction_id, 0)
 LEFT JOIN removal_evidence e ON e.account_id = t.account_id AND e.mono_transaction_id = t.mono_transaction_id
-WHERE t.account_id = :account_id AND t.disappeared_at IS NULL AND shown.id IS NULL
+WHERE t.account_id = :account_id AND t.disappeared_at IS NULL
+  AND hashtextextended(t.mono_transaction_id, 0) NOT IN (
+    SELECT id FROM sync_flushes f, unnest(f.ids) AS id WHERE f.run_id = :run_id AND f.pass = :pass_number)
   AND t.booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
 ORDER BY t.booking_date, t.mono_transaction_id;
 
@@ -132,7 +131,7 @@ ORDER BY d.id LIMIT :limit;
 -- name: decide_suspicion
 UPDATE duplicate_suspicions d SET status = :status, decided_at = pipeline_now(), decided_by = :decided_by
 WHERE d.id = :id AND d.status = 'open'
-RETURNING d.account_id, d.old_id, d.new_id;
+RETURNING d.account_id, d.old_id, d.new_id, d.raised_by;
 
 -- name: cover
 -- A complete pass covered these days. A full one covers all up to today, and begins with the oldest day that is stored.
@@ -143,7 +142,7 @@ ON CONFLICT (account_id, run_id) DO NOTHING;
 
 -- name: day_balances
 -- For each covered day with rows: how many balances the bank left out, and what is left when the balances after its rows are
--- set off against the balances before them. A chain leaves its two ends.
+-- set off against the balances before them. A chain leaves its two ends. Grouped and never joined: one pass over the rows.
 WITH steps AS (
   SELECT booking_date AS day, balance_after_minor AS after,
          balance_after_minor::numeric - CASE direction WHEN 'credit' THEN amount_minor ELSE -amount_minor::numeric END AS before
@@ -151,19 +150,20 @@ WITH steps AS (
   WHERE account_id = :account_id AND disappeared_at IS NULL
     AND booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
 ),
-counted AS (SELECT day, count(*) AS rows, count(*) FILTER (WHERE after IS NULL) AS without FROM steps GROUP BY day),
-loose AS (
-  SELECT day, value, sum(side) AS n
-  FROM (SELECT day, after::numeric AS value, 1 AS side FROM steps WHERE after IS NOT NULL
-        UNION ALL SELECT day, before, -1 FROM steps WHERE after IS NOT NULL) sides
-  GROUP BY day, value HAVING sum(side) <> 0
+sides AS (
+  SELECT day, after::numeric AS value, CASE WHEN after IS NULL THEN 0 ELSE 1 END AS side, true AS is_row FROM steps
+  UNION ALL SELECT day, before, -1, false FROM steps WHERE after IS NOT NULL
+),
+balances AS (
+  SELECT day, value, sum(side) AS n, count(*) FILTER (WHERE is_row) AS rows FROM sides GROUP BY day, value
 )
-SELECT c.day, c.rows, c.without, coalesce(sum(abs(l.n)), 0)::bigint AS loose_ends,
-       CASE WHEN count(*) FILTER (WHERE l.n = -1) = 1 THEN max(l.value) FILTER (WHERE l.n = -1) END AS opening,
-       CASE WHEN count(*) FILTER (WHERE l.n = 1) = 1 THEN max(l.value) FILTER (WHERE l.n = 1) END AS closing
-FROM counted c LEFT JOIN loose l USING (day)
-GROUP BY c.day, c.rows, c.without
-ORDER BY c.day;
+SELECT day, sum(rows)::bigint AS rows, coalesce(sum(rows) FILTER (WHERE value IS NULL), 0)::bigint AS without,
+       sum(abs(n))::bigint AS loose_ends,
+       CASE WHEN count(*) FILTER (WHERE n = -1) = 1 THEN max(value) FILTER (WHERE n = -1) END AS opening,
+       CASE WHEN count(*) FILTER (WHERE n = 1) = 1 THEN max(value) FILTER (WHERE n = 1) END AS closing
+FROM balances
+GROUP BY day
+ORDER BY day;
 
 -- name: day_before
 -- The newest day with rows before the covered ones.
