@@ -1,0 +1,237 @@
+"""The facade over pg8000: a connection that failed is dropped, an outage is an outage, a refusal a refusal."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import threading
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.postgres import PostgresServer
+from mono_pipeline.adapters.postgres import Database, DatabaseAddress, StatementRefused
+from mono_pipeline.core.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def database(address: DatabaseAddress) -> Iterator[Database]:
+    """One connection."""
+    connection = Database(address)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def admin(address: DatabaseAddress) -> Iterator[Database]:
+    """Another one, to do harm with."""
+    connection = Database(address)
+    yield connection
+    connection.close()
+
+
+def test_a_connection_that_went_stale_between_two_statements_is_replaced(database: Database, admin: Database) -> None:
+    """A frozen environment thaws with a connection that the server closed long ago: its caller notices nothing."""
+    _end_session(admin, _session(database))
+
+    assert database.rows("SELECT 1 AS one") == [{"one": 1}]
+
+
+def test_a_transaction_on_a_stale_connection_begins_on_a_new_one(database: Database, admin: Database) -> None:
+    """BEGIN is the first statement of an invocation as often as not."""
+    _end_session(admin, _session(database))
+
+    with database.transaction():
+        assert database.rows("SELECT 1 AS one") == [{"one": 1}]
+
+
+def test_a_connection_lost_in_a_transaction_is_an_outage_and_nothing_is_written(
+    database: Database, admin: Database
+) -> None:
+    """Half of a transaction must never be run again on another connection."""
+    database.rows("CREATE TABLE kept (id int)")
+
+    with pytest.raises(DatabaseUnavailable), database.transaction():  # noqa: PT012 - all of it is the transaction
+        database.rows("INSERT INTO kept VALUES (1)")
+        _end_session(admin, _session(database))
+        database.rows("INSERT INTO kept VALUES (2)")
+
+    assert database.rows("SELECT * FROM kept") == []
+
+
+def test_a_connection_lost_before_the_commit_is_an_outage(database: Database, admin: Database) -> None:
+    """Whether it was committed is unknown: nobody may be told that it was."""
+    database.rows("CREATE TABLE kept (id int)")
+
+    with pytest.raises(DatabaseUnavailable), database.transaction():  # noqa: PT012 - all of it is the transaction
+        database.rows("INSERT INTO kept VALUES (1)")
+        _end_session(admin, _session(database))
+
+    assert database.rows("SELECT * FROM kept") == []
+
+
+def test_a_server_that_restarts_is_an_outage_and_then_there_again() -> None:
+    """No connection is kept from before."""
+    with (
+        TemporaryDirectory(prefix="mono-pipeline-") as folder,
+        PostgresServer.start(Path(folder) / "cluster", settings={"fsync": "off"}) as first,
+    ):
+        database = Database(DatabaseAddress(host="127.0.0.1", port=first.port, database="postgres", user="postgres"))
+        assert database.rows("SELECT 1 AS one")
+        first.stop("fast")
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailable):
+                database.rows("SELECT 1 AS one")
+        with PostgresServer.start(Path(folder) / "cluster", port=first.port, settings={"fsync": "off"}):
+            assert database.rows("SELECT 1 AS one") == [{"one": 1}]
+            database.close()
+
+
+def test_a_timeout_drops_the_connection(address: DatabaseAddress) -> None:
+    """After a read timeout its socket holds half an answer: the next statement gets a connection of its own."""
+    database = Database(replace(address, timeout_seconds=0.5))
+    before = _session(database)
+
+    with pytest.raises(DatabaseUnavailable):
+        database.rows("SELECT pg_sleep(30)")
+
+    assert _session(database) != before
+    database.close()
+
+
+def test_a_timeout_is_not_run_again(address: DatabaseAddress, admin: Database) -> None:
+    """It may have reached the server: only what surely did not is sent a second time."""
+    admin.rows("CREATE SEQUENCE counted")
+    database = Database(replace(address, timeout_seconds=0.5))
+    database.rows("SELECT 1")
+
+    with pytest.raises(DatabaseUnavailable):
+        database.rows("SELECT nextval('counted'), pg_sleep(30)")
+
+    assert admin.rows("SELECT last_value FROM counted") == [{"last_value": 1}]
+    database.close()
+
+
+def test_a_constraint_is_a_refusal_with_its_name(database: Database) -> None:
+    """A defect of ours and no outage: it carries SQLSTATE and constraint, and the connection stays."""
+    before = _session(database)
+
+    with pytest.raises(StatementRefused) as refused:
+        database.rows("INSERT INTO provider_budget (provider, tokens) VALUES ('mono', 1)")
+
+    assert (refused.value.sqlstate, refused.value.constraint) == ("23505", "provider_budget_pkey")
+    assert _session(database) == before
+
+
+def test_a_refusal_in_a_transaction_takes_all_of_it_back(database: Database) -> None:
+    """And the connection can be used on."""
+    before = _session(database)
+    database.rows("CREATE TABLE kept (id int PRIMARY KEY)")
+
+    with pytest.raises(StatementRefused), database.transaction():  # noqa: PT012 - all of it is the transaction
+        database.rows("INSERT INTO kept VALUES (1)")
+        database.rows("INSERT INTO kept VALUES (1)")
+
+    assert database.rows("SELECT * FROM kept") == []
+    assert _session(database) == before
+
+
+def test_any_exception_takes_a_transaction_back(database: Database) -> None:
+    """Also one that has nothing to do with the database."""
+    database.rows("CREATE TABLE kept (id int)")
+
+    with pytest.raises(KeyboardInterrupt), database.transaction():  # noqa: PT012 - all of it is the transaction
+        database.rows("INSERT INTO kept VALUES (1)")
+        raise KeyboardInterrupt
+
+    assert database.rows("SELECT * FROM kept") == []
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1 / 0", "SELECT nothing", "SELEC"])
+def test_a_statement_that_is_wrong_is_a_refusal(database: Database, statement: str) -> None:
+    """Retrying it would not help."""
+    with pytest.raises(StatementRefused):
+        database.rows(statement)
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01", "55P03", "57014", "53300"])
+def test_what_passes_is_an_outage(database: Database, state: str) -> None:
+    """Serialisation, deadlock, lock not to be had, cancelled, too many connections: later it works."""
+    raising = f"DO $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{state}'; END $$ "
+
+    with pytest.raises(DatabaseUnavailable):
+        database.rows(raising)
+
+    assert database.rows("SELECT 1 AS one") == [{"one": 1}]
+
+
+def test_nobody_listening_is_an_outage(address: DatabaseAddress) -> None:
+    """So is a database that is not there, or a user who may not come in."""
+    for where in (replace(address, port=1), replace(address, database="nowhere"), replace(address, user="nobody")):
+        with pytest.raises(DatabaseUnavailable):
+            Database(where).rows("SELECT 1")
+
+
+def test_a_plain_server_is_refused_where_tls_is_asked_for(address: DatabaseAddress) -> None:
+    """pg8000 by itself would go on in plain text."""
+    demanding = replace(address, ssl_context=ssl.create_default_context())
+
+    with pytest.raises(DatabaseUnavailable):
+        Database(demanding).rows("SELECT 1")
+
+
+def test_not_a_byte_of_the_user_or_password_goes_to_a_server_without_tls() -> None:
+    """The server that answers `N` to the request for TLS has seen eight bytes, and sees no more."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        answering = threading.Thread(target=_refuse_tls, args=(listening, heard))
+        answering.start()
+        address = DatabaseAddress(
+            host="127.0.0.1",
+            port=listening.getsockname()[1],
+            database="d",
+            user="u",
+            password=lambda: "secret",
+            ssl_context=ssl.create_default_context(),
+            timeout_seconds=5,
+        )
+        with pytest.raises(DatabaseUnavailable) as outage:
+            Database(address).rows("SELECT 1")
+        answering.join()
+
+    assert heard == [struct.pack("!ii", 8, 80877103), b""]
+    assert "secret" not in f"{outage.value!r} {address!r}"
+
+
+def test_values_are_parameters_and_never_text(database: Database) -> None:
+    """Whatever stands in a value."""
+    wicked = "'; DROP TABLE bank_transactions; -- :other \\ $1 %s"
+
+    assert database.row("SELECT :value::text AS value", value=wicked) == {"value": wicked}
+    assert database.row("SELECT count(*) AS n FROM bank_transactions") == {"n": 0}
+
+
+def _refuse_tls(listening: socket.socket, heard: list[bytes]) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        heard.append(connection.recv(1_024))
+        connection.sendall(b"N")
+        heard.append(connection.recv(1_024))
+
+
+def _session(database: Database) -> int:
+    return int(database.rows("SELECT pg_backend_pid() AS pid")[0]["pid"])
+
+
+def _end_session(admin: Database, pid: int) -> None:
+    """Wait until it is gone, so that its socket is closed when the next statement comes."""
+    admin.rows("SELECT pg_terminate_backend(:pid::int, 5000)", pid=pid)
