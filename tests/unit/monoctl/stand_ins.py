@@ -110,6 +110,9 @@ class ScriptedApi:
         return found
 
 
+ENDLESS = 50  # invocations; no test needs so many, so a command that asks for more does not end
+
+
 class ScriptedOps:
     """Answers each action with `answer(action, arguments)`, and keeps what it was asked."""
 
@@ -120,6 +123,7 @@ class ScriptedOps:
     def ask(self, action: str, **arguments: Any) -> dict[str, Any]:
         """Answer."""
         self.asked.append((action, arguments))
+        assert len(self.asked) < ENDLESS, "it asks without an end"
         return self._answer(action, arguments)
 
 
