@@ -274,7 +274,7 @@ class Pipeline:
         self.sandbox.remove(account_id, transactions=[transaction])
 
         def put_back() -> None:
-            self.sandbox._turn(link, book)
+            link.bank_account.ledger = book
 
         return put_back
 
