@@ -1,4 +1,4 @@
-"""The databases of a benchmark: a fresh one for each contestant and round on one server, and what is in it afterwards."""
+"""The databases of a benchmark: a fresh one for each contestant and round on one server, and what it holds after."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ class Arena:
 
     def settle(self, name: str) -> None:
         """Wait until nobody is connected to a database, and write out what is dirty: each run starts from the same."""
-        busy = f"SELECT count(*) AS n FROM pg_stat_activity WHERE datname = '{name}' AND backend_type = 'client backend'"  # noqa: S608 - our own name
+        busy = (
+            f"SELECT count(*) AS n FROM pg_stat_activity WHERE datname = '{name}' AND backend_type = 'client backend'"  # noqa: S608 - our own name
+        )
         while self.rows("postgres", busy)[0]["n"]:
             time.sleep(0.02)
         self.rows("postgres", "CHECKPOINT")

@@ -82,7 +82,7 @@ def ours(workers: int, *, python: Path | None = None) -> Contestant:
 
 
 def dlt() -> Contestant:
-    """dlt's REST source into its PostgreSQL destination."""
+    """Dlt's REST source into its PostgreSQL destination."""
     return Contestant(
         name="dlt",
         what="rest_api source, parallelized; merge by id; COPY of CSV; 2 normalize workers; uncompressed files",

@@ -2,8 +2,8 @@
 
 A real process with the wiring of `bootstrap`: the same engine, stores and client, over HTTP and PostgreSQL's wire,
 metrics and logs to stdout as deployed. Only SSM is in memory: secrets come from the environment, the flag is on.
-With `--workers` above one, each worker is what a warm Lambda environment is: a process with a connection and a client of
-its own, and accounts go to whoever is free. The last line is JSON: what the engine did and how long it took.
+With `--workers` above one, each worker is what a warm Lambda environment is: a process with a connection and a client
+of its own, and accounts go to whoever is free. The last line is JSON: what the engine did and how long it took.
 """
 
 from __future__ import annotations
@@ -92,9 +92,7 @@ class Worker:
     def import_accounts(self) -> list[str]:
         """Every account of Mono's list, in our tables; their Mono ids."""
         wired, deadline = self.collaborators, Deadline.after(_SECONDS)
-        calls = PaidCalls(
-            budget=wired.budget, patience=wired.patience(), executor=wired.executor, deadline=deadline
-        )
+        calls = PaidCalls(budget=wired.budget, patience=wired.patience(), executor=wired.executor, deadline=deadline)
         result = AccountImport(wired, calls).all(deadline)
         wired.budget.give_back()
         return sorted({*result.imported, *result.known})

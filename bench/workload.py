@@ -72,17 +72,17 @@ def render(shape: Shape, folder: Path, *, base_url: str) -> Truth:
     `base_url` goes into the links of `meta`, which dlt follows. Files: `accounts.json`, and for each account
     `<id>/account.json` and `<id>/<page>.json`.
     """
-    listed, credits, debits = [], 0, 0
+    listed, credited, debits = [], 0, 0
     for number, account_id in enumerate(account_ids(shape)):
         rows = _transactions(shape, number)
-        credits += sum(row["amount"] for row in rows if row["type"] == "credit")
+        credited += sum(row["amount"] for row in rows if row["type"] == "credit")
         debits += sum(row["amount"] for row in rows if row["type"] == "debit")
         account = _account(account_id, number, balance=rows[0]["balance"])
         listed.append({**account, "status": "AVAILABLE", "customer": {"id": f"{number:024x}"}})
         _write(folder / account_id / "account.json", _snapshot(account, number))
         _write_pages(shape, folder / account_id, account_id, rows, base_url)
     _write(folder / "accounts.json", listed, meta={"total": shape.accounts, "pages": 1, "previous": None, "next": None})
-    return Truth(rows=shape.rows, credits=credits, debits=debits)
+    return Truth(rows=shape.rows, credits=credited, debits=debits)
 
 
 def _transactions(shape: Shape, account: int) -> list[dict[str, Any]]:
@@ -146,7 +146,11 @@ def _account(account_id: str, number: int, *, balance: int) -> dict[str, Any]:
 
 
 def _snapshot(account: dict[str, Any], number: int) -> dict[str, Any]:
-    meta = {"data_status": "AVAILABLE", "auth_method": "internet_banking", "retrieved_data": ["balance", "transactions"]}
+    meta = {
+        "data_status": "AVAILABLE",
+        "auth_method": "internet_banking",
+        "retrieved_data": ["balance", "transactions"],
+    }
     return {"account": account, "customer": {"id": f"{number:024x}"}, "meta": meta}
 
 

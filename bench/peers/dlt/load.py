@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 
 # dlt reads its settings from the environment when it is imported; `bench/contestants.py` gives the tuned ones.
@@ -16,6 +15,7 @@ from dlt.sources.rest_api import rest_api_source
 
 
 def main() -> None:
+    """Load once and print how long each step took."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--base-url", required=True)
     parser.add_argument("--database-url", required=True)
