@@ -71,7 +71,7 @@ def test_two_days_ask_for_a_window() -> None:
         (json.dumps({"account_id": ID, "end": "2026-01-01"}), "start"),
         (json.dumps({"account_id": ID, "start": "01-01-2026", "end": "2026-01-02"}), "start"),
         (json.dumps({"account_id": ID, "start": "2026-02-30", "end": "2026-03-02"}), "start"),
-        (json.dumps({"account_id": ID, "start": 20_260_101, "end": "2026-03-02"}), "start"),
+        (json.dumps({"account_id": ID, "start": 1_767_225_600, "end": "2026-03-02"}), "start"),
         (json.dumps({"account_id": ID, "start": "2026-01-02", "end": "2026-01-01"}), "start"),
         (json.dumps({"account_id": ID, "start": "0001-01-01", "end": "2026-01-01"}), "start"),
         (json.dumps({"account_id": ID, "start": "2026-01-01", "end": "9999-12-31"}), "end"),

@@ -47,7 +47,7 @@ type Answer = tuple[int, dict[str, Any], dict[str, str]]
 class SyncBody(BaseModel):
     """The body of a sync call; `start` and `end` are booking dates, both included, given together or not at all."""
 
-    # strict: pydantic would read 20260101 as seconds since 1970
+    # strict: pydantic would take 1767225600 for the day that this second of Unix time begins
     model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
 
     account_id: str
