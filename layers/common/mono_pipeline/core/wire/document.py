@@ -62,13 +62,22 @@ def read_document(body: bytes) -> Json:
         MonoUnintelligible: `not_json`, or `too_large` for more values than any page has. The cause is not attached,
             because it quotes the answer.
     """
-    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
-        raise MonoUnintelligible(Refusal.TOO_LARGE)
+    refuse_excess(body)
     try:
         document: Json = _DECODER.decode(body.decode())
     except (ValueError, RecursionError):
         raise MonoUnintelligible(Refusal.NOT_JSON) from None
     return document
+
+
+def refuse_excess(body: bytes) -> None:
+    """Do nothing unless `body` has more values than any page.
+
+    Raises:
+        MonoUnintelligible: `too_large`.
+    """
+    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
+        raise MonoUnintelligible(Refusal.TOO_LARGE)
 
 
 def find_flaw(value: Json, depth: int = 0) -> Flaw | None:

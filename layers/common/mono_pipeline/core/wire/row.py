@@ -18,12 +18,25 @@ _MAX_MINOR = 2**63 - 1  # PostgreSQL's bigint
 # In UTC, as Mono's instants are: instants of one zone compare three times as fast.
 _EARLIEST = datetime(1990, 1, 1, tzinfo=LAGOS).astimezone(UTC)
 _DAYS_AHEAD = 366  # a value-dated row may lie ahead; more than a year is a broken clock
-_MICROSECONDS = len("2025-06-18T07:02:34.588000Z")
+MICROSECONDS = len("2025-06-18T07:02:34.588000Z")
 _BEYOND_MICROSECONDS = re.compile(r"(\.[0-9]{6})[0-9]+")
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 
-_MinorUnits = Annotated[int, Field(ge=-_MAX_MINOR, le=_MAX_MINOR)]
-_Text = Annotated[str, Field(pattern=r"\A[^\x00]*\z")]  # the pattern also makes pydantic refuse half a surrogate pair
+# The rules of a row's fields (Mono contract 2.2).
+# Mono mints ObjectIds but promises nothing about ids, so any short plain word is one; they compare byte by byte.
+TransactionId = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]{1,64}\z")]
+Amount = Annotated[int, Field(ge=0, le=_MAX_MINOR)]
+Direction = Literal["debit", "credit"]
+Instant = Annotated[
+    str,
+    Field(
+        pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+        r"(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])\z"
+    ),
+]
+Text = Annotated[str, Field(pattern=r"\A[^\x00]*\z")]  # the pattern also makes pydantic refuse half a surrogate pair
+Currency = Annotated[str, Field(pattern=r"\A[A-Z]{3}\z")]
+Balance = Annotated[int, Field(ge=-_MAX_MINOR, le=_MAX_MINOR)]  # may be negative: an overdraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +64,17 @@ class PlausibleDates:
 
 
 class _Row(BaseModel):
-    # Mono contract 2.2. The first field with an error names the rejection, so the order is the order of precedence.
-    # Mono mints ObjectIds but promises nothing about ids, so any short plain word is one; they compare byte by byte.
+    # The first field with an error names the rejection, so the order is the order of precedence.
     model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
 
-    id: Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]{1,64}\z")]
-    amount: Annotated[int, Field(ge=0, le=_MAX_MINOR)]
-    type: Literal["debit", "credit"]
-    date: Annotated[
-        str,
-        Field(
-            pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
-            r"(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])\z"
-        ),
-    ]
-    narration: _Text | None = None
-    currency: Annotated[str, Field(pattern=r"\A[A-Z]{3}\z")] | None = None
-    balance: _MinorUnits | None = None  # may be negative: an overdraft
-    category: _Text | None = None
+    id: TransactionId
+    amount: Amount
+    type: Direction
+    date: Instant
+    narration: Text | None = None
+    currency: Currency | None = None
+    balance: Balance | None = None
+    category: Text | None = None
 
 
 _FIELDS = frozenset(_Row.model_fields)
@@ -152,7 +158,7 @@ def _spell_row(row: _Row, extra: str) -> str:
 
 
 def _to_microseconds(text: str) -> str:
-    return text if len(text) <= _MICROSECONDS else _BEYOND_MICROSECONDS.sub(r"\1", text)
+    return text if len(text) <= MICROSECONDS else _BEYOND_MICROSECONDS.sub(r"\1", text)
 
 
 def _quoted(text: str | None) -> str:
