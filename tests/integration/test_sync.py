@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from mono_pipeline.core.run import RunKind, RunStatus
 from mono_pipeline.core.verdict import VERIFIED
 
