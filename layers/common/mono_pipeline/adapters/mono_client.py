@@ -20,8 +20,8 @@ import logging
 import ssl
 from contextlib import closing
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import httpx
 
@@ -96,20 +96,17 @@ class MonoClient:
         self._base_url = mono_address(base_url, environment=environment)
         self._answer_seconds = answer_seconds
         self._connect_seconds = connect_seconds
-        self._http = httpx.Client(
-            headers={
-                "mono-sec-key": secret_key.reveal(),
-                "accept": "application/json",
-                "accept-encoding": "gzip",
-                "user-agent": "mono-pipeline",
-            },
-            follow_redirects=False,
-            trust_env=False,
-            transport=transport
-            or DeadlineTransport(tls=httpx.create_ssl_context(trust_env=False), connections=connections),
+        self._headers = {
+            "mono-sec-key": secret_key.reveal(),
+            "accept": "application/json",
+            "accept-encoding": "gzip",
+            "user-agent": "mono-pipeline",
+        }
+        # Not behind an `httpx.Client`: redirects, cookies and proxies are what must not happen here, and it would cost
+        # nearly as much as the exchange itself.
+        self._transport = transport or DeadlineTransport(
+            tls=httpx.create_ssl_context(trust_env=False), connections=connections
         )
-        # A cookie of one account's answer is not for the next account's request.
-        self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for name in ("httpx", "httpcore"):  # a line for each request, with the account in its URL
             logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -118,7 +115,7 @@ class MonoClient:
 
     def close(self) -> None:
         """Close the connections; the client cannot be used after it."""
-        self._http.close()
+        self._transport.close()
 
     def account(self, account_id: str, *, deadline: Deadline) -> AccountSnapshot:
         """The account by itself: what Mono has of it, and its balance (Mono contract 3)."""
@@ -194,16 +191,16 @@ class MonoClient:
         left = until.remaining()
         if not left:
             raise MonoUnreachable("no time was left to ask Mono")
-        request = self._http.build_request(
+        query = f"?{urlencode(params)}" if params else ""
+        request = httpx.Request(
             method,
-            f"{self._base_url}/v2/accounts{path}",
-            params=params,
-            headers=headers,
+            f"{self._base_url}/v2/accounts{path}{query}",
+            headers={**self._headers, **(headers or {})},
             json=content,
-            timeout=httpx.Timeout(left, connect=min(left, self._connect_seconds)),
+            extensions={"timeout": httpx.Timeout(left, connect=min(left, self._connect_seconds)).as_dict()},
         )
         try:
-            with ending_by(until), closing(self._http.send(request, stream=True)) as response:
+            with ending_by(until), closing(self._transport.handle_request(request)) as response:
                 refuse_status(response)
                 return _Answer(headers=response.headers, body=read_body(response, until))
         except httpx.HTTPError as error:
