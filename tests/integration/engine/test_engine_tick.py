@@ -173,6 +173,17 @@ def test_an_account_that_the_flag_leaves_out_is_counted_and_not_asked_for(pipeli
     assert [message.account_id for message in pipeline.backfill.messages] == [allowed]
 
 
+def test_an_account_that_was_left_out_is_looked_at_again_soon(pipeline: Pipeline) -> None:
+    """Turning the flag on for more accounts reaches them within a quarter of an hour, not within the interval."""
+    pipeline.link(transactions=5)
+    pipeline.ssm.set('{"enabled": true, "percentage": 0, "allow": ["ffffffffffffffffffffffff"]}')
+    pipeline.tick()
+    pipeline.ssm.set("true")
+    pipeline.let_pass(minutes=16)
+
+    assert pipeline.tick().requested == 1
+
+
 def test_an_unlinked_account_is_never_due(pipeline: Pipeline) -> None:
     """There is nobody to read it for until it is linked anew."""
     pipeline.link(transactions=5)

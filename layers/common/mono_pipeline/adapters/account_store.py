@@ -12,6 +12,8 @@ from mono_pipeline.core.run import LinkStatus, RunKind
 from mono_pipeline.core.wire import AccountSnapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mono_pipeline.adapters.postgres import Database, Row
     from mono_pipeline.core.run import Account, LeasedRun
     from mono_pipeline.core.wire import ListedAccount
@@ -89,6 +91,10 @@ class AccountStore:
         """Accounts that are due now, each moved to its next time so that no other tick takes it."""
         rows = self._database.rows(_SQL["due_accounts"], limit=limit, interval_seconds=interval_seconds)
         return [_due(row) for row in rows]
+
+    def look_again(self, account_ids: Iterable[int], *, seconds: float) -> None:
+        """Make accounts due again in `seconds` at the latest."""
+        self._database.rows(_SQL["look_again"], account_ids=list(account_ids), seconds=seconds)
 
     def take_unserved(self, *, limit: int, quiet_seconds: float) -> list[DueAccount]:
         """Accounts with an open run that nobody works on and nobody has woken for `quiet_seconds`."""

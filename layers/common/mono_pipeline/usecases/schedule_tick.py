@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _BATCH = 500
 _QUIET_SECONDS = 600.0  # an open run that nobody woke for this long was lost on its way
 _SECONDS_PER_HOUR = 3_600.0
+# an account that the flag leaves out is looked at again soon: raising the percentage must not wait for the interval
+_LEFT_OUT_SECONDS = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,8 @@ class ScheduleTick:
                 self._with.runs.request_unless_open(
                     account.id, kind=account.kind, requested_by=SCHEDULE, correlation_id=correlation_id
                 )
+            left_out = {account.id for account in due} - {account.id for account in wanted}
+            self._with.accounts.look_again(left_out, seconds=_LEFT_OUT_SECONDS)
         return due, wanted
 
     def _wake_unserved(self, reading: FlagReading) -> TickResult:

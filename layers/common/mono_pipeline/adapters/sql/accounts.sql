@@ -64,3 +64,9 @@ UPDATE bank_accounts a
   FROM due WHERE a.id = due.id
 RETURNING a.id, a.mono_account_id, a.mono_customer_id, a.first_mono_account_id,
   CASE WHEN a.deep_read_due_at <= pipeline_now() THEN 'full' ELSE 'incremental' END AS kind;
+
+-- name: look_again
+-- Brings a due time forward; never moves one back.
+UPDATE bank_accounts
+   SET next_attempt_at = least(next_attempt_at, pipeline_now() + make_interval(secs => :seconds))
+ WHERE id = ANY (:account_ids::bigint[]);
