@@ -13,7 +13,6 @@ import json
 import multiprocessing
 import time
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -30,6 +29,7 @@ from mono_pipeline.usecases.paid_calls import PaidCalls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from multiprocessing import SimpleQueue as Queue
 
     from mono_pipeline.usecases.collaborators import Collaborators
 
@@ -136,14 +136,33 @@ def environ_of(base_url: str, database_url: str) -> dict[str, str]:
     }
 
 
-@cache
-def _worker_of(base_url: str, database_url: str) -> Worker:
-    return Worker(environ_of(base_url, database_url))
+def _serve(worker: Worker, todo: Queue[str | None]) -> Work:
+    """Work on accounts until there are none."""
+    return sum((worker.sync(account_id) for account_id in iter(todo.get, None)), Work())
 
 
-def _sync(asked: tuple[str, str, str]) -> Work:
-    base_url, database_url, account_id = asked
-    return _worker_of(base_url, database_url).sync(account_id)
+def _serve_apart(environ: dict[str, str], todo: Queue[str | None], done: Queue[Work]) -> None:
+    done.put(_serve(Worker(environ), todo))
+
+
+def work_through(environ: dict[str, str], *, workers: int) -> Work:
+    """Import all accounts and sync each; this process is one of the `workers`."""
+    # Forked before there are threads and connections, so that nothing is shared but what was imported.
+    context = multiprocessing.get_context("fork")
+    todo, done = context.SimpleQueue(), context.SimpleQueue()
+    others = [context.Process(target=_serve_apart, args=(environ, todo, done)) for _ in range(workers - 1)]
+    for other in others:
+        other.start()
+    worker = Worker(environ)
+    for turn in [*worker.import_accounts(), *[None] * workers]:
+        todo.put(turn)
+    work = _serve(worker, todo)
+    for other in others:
+        other.join()
+        if other.exitcode:
+            raise RuntimeError(f"a worker ended with code {other.exitcode}")
+        work += done.get()
+    return work
 
 
 def main() -> None:
@@ -154,14 +173,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     asked = parser.parse_args()
     began = time.monotonic()
-    accounts = Worker(environ_of(asked.base_url, asked.database_url)).import_accounts()
-    turns = [(asked.base_url, asked.database_url, account_id) for account_id in accounts]
-    if asked.workers == 1:
-        works = [_sync(turn) for turn in turns]
-    else:
-        with multiprocessing.get_context("spawn").Pool(asked.workers) as pool:
-            works = list(pool.imap_unordered(_sync, turns))
-    work = sum(works, Work())
+    work = work_through(environ_of(asked.base_url, asked.database_url), workers=asked.workers)
     print(json.dumps({"seconds": time.monotonic() - began, **asdict(work)}))
 
 
