@@ -57,17 +57,26 @@ def spawn(
 def stop(child: subprocess.Popen[bytes], *, signals: Sequence[signal.Signals], patience: float = 10.0) -> None:
     """Ask the child to end with each signal in turn, `patience` seconds apart, and at last kill its whole session.
 
-    Its session is swept in any case, so that a grandchild does not stay behind.
+    Its session is swept in any case, so that a grandchild does not stay behind. The child is reaped only after that:
+    until then its number cannot become somebody else's. One that was reaped before is left alone for the same reason.
     """
+    if child.returncode is not None:
+        return
     for request in signals:
-        if child.poll() is not None:
+        if _has_ended(child):
             break
-        child.send_signal(request)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(patience)
+        os.kill(child.pid, request)
+        give_up = time.monotonic() + patience
+        while not _has_ended(child) and time.monotonic() < give_up:
+            time.sleep(0.005)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+
+
+def _has_ended(child: subprocess.Popen[bytes]) -> bool:
+    """Whether it has, without reaping it."""
+    return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def wait_until(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 type SendToQueue = Callable[[str, str], Awaitable[None]]
 
+LOG: Final = logging.getLogger("local.lambda")
 _RETRY_DELAYS: Final = (60.0, 120.0)  # AWS's own between attempts of an asynchronous invocation, in seconds
 
 
@@ -144,7 +146,12 @@ class LambdaService:
         """
         task = asyncio.create_task(self._deliver(self.pool(name), payload))
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._delivered)
+
+    def _delivered(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (problem := task.exception()):
+            LOG.error("an asynchronous invocation was lost", exc_info=problem)
 
     async def stop(self) -> None:
         """Kill every environment and forget what waits."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
+import functools
 import json
 import logging
 import os
@@ -42,8 +42,10 @@ if TYPE_CHECKING:
 
     from local.stack_settings import Ports
 
+LOG: Final = logging.getLogger("local.supervisor")
 WEBHOOK_PATH: Final = "/api/v1/webhooks/mono/integrations/mono/webhook"
 _SANDBOX_SECONDS: Final = 20.0
+_MIGRATION_SECONDS: Final = 60.0
 _PARAMETERS: Final = parameters_by_variable()
 
 
@@ -67,15 +69,18 @@ class Supervisor:
             RuntimeError: a part did not come up.
         """
         _refuse_taken(self._settings)
+        # What takes long to load is started first and waited for last.
+        sandbox = self._spawn_sandbox() if self._settings.mono_base_url is None else None
         with _announced("PostgreSQL"):
             self._start_postgres()
+        migrations = self._spawn_migrations()
         with _announced("AWS stand-in: queues, parameters, secrets"):
             self._start_aws()
-        if self._settings.mono_base_url is None:
+        if sandbox is not None:
             with _announced("Mono sandbox"):
-                self._start_sandbox()
+                self._wait_for_sandbox(sandbox)
         with _announced("migrations"):
-            self._migrate()
+            self._wait_for_migrations(migrations)
 
     async def serve(self) -> None:
         """Serve the gateway, the pollers and the scheduler until SIGTERM or SIGINT."""
@@ -93,10 +98,10 @@ class Supervisor:
                 timeout_graceful_shutdown=2,
             )
         )
-        background = [
-            asyncio.create_task(work)
-            for work in (scheduler.run(), self._say_when_ready(server), *(p.run() for p in self._pollers(functions)))
-        ]
+        works = (scheduler.run(), self._say_when_ready(server), *(poller.run() for poller in self._pollers(functions)))
+        background = [asyncio.create_task(work) for work in works]
+        for task in background:
+            task.add_done_callback(functools.partial(_end_with, server))
         try:
             await server.serve()
         finally:
@@ -129,8 +134,7 @@ class Supervisor:
         create_resources(self._template, endpoint=self._aws_url, visibility=self._settings.visibility_seconds)
         write_secrets(self._settings.all_secrets(), endpoint=self._aws_url)
 
-    def _start_sandbox(self) -> None:
-        log = self._settings.logs / "sandbox.log"
+    def _spawn_sandbox(self) -> subprocess.Popen[bytes]:
         secrets = self._settings.all_secrets()
         options = {
             "port": str(self._settings.ports.sandbox),
@@ -141,28 +145,34 @@ class Supervisor:
             **self._settings.sandbox,
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        process = child.spawn([sys.executable, "-m", "local.sandbox", *arguments], log=log, cwd=ROOT)
+        process = child.spawn(
+            [sys.executable, "-m", "local.sandbox", *arguments], log=self._settings.logs / "sandbox.log", cwd=ROOT
+        )
         self._exit.callback(child.stop, process, signals=[signal.SIGTERM], patience=3.0)
         self._processes["sandbox"] = process.pid
-        port = self._settings.ports.sandbox
+        return process
+
+    def _wait_for_sandbox(self, process: subprocess.Popen[bytes]) -> None:
         child.wait_until(
-            lambda: answers(port), child=process, what="the Mono sandbox", log=log, patience=_SANDBOX_SECONDS
+            lambda: answers(self._settings.ports.sandbox),
+            child=process,
+            what="the Mono sandbox",
+            log=self._settings.logs / "sandbox.log",
+            patience=_SANDBOX_SECONDS,
         )
 
-    def _migrate(self) -> None:
-        if importlib.util.find_spec("local.migrate") is None:
-            return
-        log = self._settings.logs / "migrate.log"
-        with log.open("ab") as output:
-            outcome = subprocess.run(
-                [sys.executable, "-m", "local.migrate", "--url", self._database_url],
-                cwd=ROOT,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        if outcome.returncode:
-            raise RuntimeError(f"the migrations failed:\n{child.tail(log)}")
+    def _spawn_migrations(self) -> subprocess.Popen[bytes]:
+        process = child.spawn(
+            [sys.executable, "-m", "local.migrate", "--url", self._database_url],
+            log=self._settings.logs / "migrate.log",
+            cwd=ROOT,
+        )
+        self._exit.callback(child.stop, process, signals=[signal.SIGTERM])
+        return process
+
+    def _wait_for_migrations(self, process: subprocess.Popen[bytes]) -> None:
+        if process.wait(_MIGRATION_SECONDS):
+            raise RuntimeError(f"the migrations failed:\n{child.tail(self._settings.logs / 'migrate.log')}")
 
     def _functions(self) -> LambdaService:
         return LambdaService(
@@ -246,6 +256,13 @@ class Supervisor:
         }
 
 
+def _end_with(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    """A stack whose poller or scheduler died must not look alive."""
+    if not task.cancelled() and (problem := task.exception()):
+        LOG.error("a part of the stack failed; stopping", exc_info=problem)
+        server.should_exit = True
+
+
 def _refuse_taken(settings: StackSettings) -> None:
     ports: Ports = settings.ports
     wanted = {"the gateway": ports.http, "PostgreSQL": ports.postgres, "the AWS stand-in": ports.aws}
@@ -283,7 +300,7 @@ def main(argv: list[str]) -> int:
     try:
         supervisor.start()
         asyncio.run(supervisor.serve())
-    except (Refused, RuntimeError) as problem:
+    except (Refused, RuntimeError, subprocess.TimeoutExpired) as problem:
         print(f"\nstack: {problem}", flush=True)
         return 1
     except KeyboardInterrupt:
