@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import signal
@@ -62,20 +61,26 @@ def stop(child: subprocess.Popen[bytes], *, signals: Sequence[signal.Signals], p
     """
     if child.returncode is not None:
         return
+    try:
+        _ask_to_end(child, signals=signals, patience=patience)
+        os.killpg(child.pid, signal.SIGKILL)
+    except (ChildProcessError, ProcessLookupError):
+        pass  # something else in this process reaped it
+    child.wait()
+
+
+def _ask_to_end(child: subprocess.Popen[bytes], *, signals: Sequence[signal.Signals], patience: float) -> None:
     for request in signals:
         if _has_ended(child):
-            break
+            return
         os.kill(child.pid, request)
         give_up = time.monotonic() + patience
         while not _has_ended(child) and time.monotonic() < give_up:
             time.sleep(0.005)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:
-    """Whether it has, without reaping it."""
+    """Whether it has, without reaping it; raises ChildProcessError where it was reaped behind our back."""
     return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
