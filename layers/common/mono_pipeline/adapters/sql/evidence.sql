@@ -25,12 +25,12 @@ WHERE t.account_id = :account_id AND t.disappeared_at IS NULL
 ORDER BY t.booking_date, t.mono_transaction_id;
 
 -- name: forget_absences
--- Rows that are shown again are not missing any more.
+-- Rows that are shown again are not missing any more. Only rows with evidence are looked up, which are few.
 DELETE FROM removal_evidence e
-USING bank_transactions t
-WHERE e.account_id = :account_id AND t.account_id = e.account_id AND t.mono_transaction_id = e.mono_transaction_id
-  AND t.booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
-  AND e.mono_transaction_id <> ALL (:missing::text[]);
+WHERE e.account_id = :account_id AND e.mono_transaction_id <> ALL (:missing::text[])
+  AND (SELECT t.booking_date FROM bank_transactions t
+        WHERE t.account_id = e.account_id AND t.mono_transaction_id = e.mono_transaction_id)
+      BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity');
 
 -- name: note_absences
 -- The first absence counts; a later one does not make it younger.
@@ -110,14 +110,14 @@ RETURNING old_id, new_id;
 SELECT old_id, new_id FROM duplicate_suspicions WHERE account_id = :account_id AND status = 'open';
 
 -- name: settle_twins
--- Both ids of a suspicion are shown by one pass: they are two transactions.
-WITH shown AS (
-  SELECT DISTINCT id FROM sync_flushes f, unnest(f.ids) AS id WHERE f.run_id = :run_id AND f.pass = :pass_number
-)
+-- Both ids of a suspicion are shown by one pass: they are two transactions. IS TRUE keeps each IN a hash table, which is not
+-- even made while nothing is suspected.
 UPDATE duplicate_suspicions d SET status = 'rejected', decided_at = pipeline_now(), decided_by = 'pipeline: both are shown'
 WHERE d.account_id = :account_id AND d.status = 'open'
-  AND EXISTS (SELECT FROM shown WHERE id = hashtextextended(d.old_id, 0))
-  AND EXISTS (SELECT FROM shown WHERE id = hashtextextended(d.new_id, 0));
+  AND (hashtextextended(d.old_id, 0) IN (
+    SELECT id FROM sync_flushes f, unnest(f.ids) AS id WHERE f.run_id = :run_id AND f.pass = :pass_number)) IS TRUE
+  AND (hashtextextended(d.new_id, 0) IN (
+    SELECT id FROM sync_flushes f, unnest(f.ids) AS id WHERE f.run_id = :run_id AND f.pass = :pass_number)) IS TRUE;
 
 -- name: list_suspicions
 SELECT d.id, a.mono_account_id AS account_id, d.old_id, d.new_id, d.status, d.raised_at, d.decided_at, d.decided_by,

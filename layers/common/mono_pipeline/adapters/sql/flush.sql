@@ -2,26 +2,35 @@
 -- Lands rows of a few pages: new ones are inserted, changed ones supersede a version, unchanged ones are not written at all.
 -- Rows are sorted by id, and of one id the row read last counts. The same statement writes the flush's share of the pass's
 -- per-day digest, so that rows and digest are of one commit. Returns how many rows were inserted and updated.
+-- Stored rows are looked up one by one (LATERAL, OFFSET 0): joined freely, each flush would read the whole account.
 WITH clock AS MATERIALIZED (SELECT pipeline_now() AS now),
-incoming AS MATERIALIZED (
-  SELECT DISTINCT ON (r.id)
-         r.id, r.amount, r.type, coalesce(r.currency, :currency) AS currency, r.narration, r.category, r.balance,
-         r.date::timestamptz AS occurred_at, lagos_date(r.date::timestamptz) AS booking_date, r.date AS occurred_text,
-         r.extra
+parsed AS MATERIALIZED (
+  SELECT r.*, r.date::timestamptz AS occurred_at
   FROM ROWS FROM (json_to_recordset(:rows::json) AS (
          id text, amount bigint, type text, currency text, narration text, category text, balance bigint, date text,
          extra jsonb)) WITH ORDINALITY
        AS r (id, amount, type, currency, narration, category, balance, date, extra, position)
+),
+incoming AS MATERIALIZED (
+  SELECT DISTINCT ON (r.id)
+         r.id, hashtextextended(r.id, 0) AS id_hash, r.amount, r.type, coalesce(r.currency, :currency) AS currency,
+         r.narration, r.category, r.balance, r.occurred_at, lagos_date(r.occurred_at) AS booking_date,
+         r.date AS occurred_text, r.extra
+  FROM parsed r
   ORDER BY r.id, r.position DESC
 ),
 compared AS MATERIALIZED (
   SELECT i.*, t.id AS stored_id,
-         t.disappeared_at IS NOT NULL
-         OR (t.amount_minor, t.direction, t.currency, t.narration, t.category, t.balance_after_minor, t.occurred_at, t.extra)
-            IS DISTINCT FROM
-            (i.amount, i.type, i.currency, i.narration, i.category, i.balance, i.occurred_at, i.extra) AS changed
+         t.id IS NOT NULL AND (
+           t.disappeared_at IS NOT NULL
+           OR (t.amount_minor, t.direction, t.currency, t.narration, t.category, t.balance_after_minor, t.occurred_at, t.extra)
+              IS DISTINCT FROM
+              (i.amount, i.type, i.currency, i.narration, i.category, i.balance, i.occurred_at, i.extra)) AS changed
   FROM incoming i
-  LEFT JOIN bank_transactions t ON t.account_id = :account_id AND t.mono_transaction_id = i.id
+  LEFT JOIN LATERAL (
+    SELECT id, disappeared_at, amount_minor, direction, currency, narration, category, balance_after_minor, occurred_at, extra
+    FROM bank_transactions WHERE account_id = :account_id AND mono_transaction_id = i.id OFFSET 0
+  ) t ON true
 ),
 superseded AS (
   INSERT INTO bank_transaction_versions
@@ -55,14 +64,14 @@ days AS (
   SELECT booking_date, count(*) AS rows,
          coalesce(sum(amount) FILTER (WHERE type = 'credit'), 0) AS credits,
          coalesce(sum(amount) FILTER (WHERE type = 'debit'), 0)  AS debits,
-         sum(hashtextextended(id, 0)) AS id_sum
+         sum(id_hash) AS id_sum
   FROM incoming GROUP BY booking_date
 ),
 digest AS (
   INSERT INTO sync_flushes
     (run_id, pass, first_page, last_page, rows_read, lowest_total, highest_total, ids, rejected_ids, days, counts, credits, debits, id_sums)
   SELECT :run_id::uuid, :pass_number, :first_page, :last_page, :rows_read, :lowest_total, :highest_total,
-         coalesce((SELECT array_agg(hashtextextended(id, 0)) FROM incoming), '{}'),
+         coalesce((SELECT array_agg(id_hash) FROM incoming), '{}'),
          (SELECT coalesce(array_agg(hashtextextended(key, 0)), '{}') FROM json_array_elements_text(:rejected::json) AS key),
          coalesce(array_agg(booking_date), '{}'), coalesce(array_agg(rows), '{}'), coalesce(array_agg(credits), '{}'),
          coalesce(array_agg(debits), '{}'), coalesce(array_agg(id_sum), '{}')
