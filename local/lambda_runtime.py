@@ -45,6 +45,8 @@ _BOOT: Final = Path(__file__).with_name("runtime_boot.py")
 _INVOKE: Final = "/2015-03-31/functions/function/invocations"
 _ERROR_KEYS: Final = {"errorMessage", "errorType", "requestId", "stackTrace", "cause"}
 _GRACE_SECONDS: Final = 15.0  # the emulator ends an invocation by itself; this is for an emulator that hangs
+_PORT_ATTEMPTS: Final = 5
+_PORT_TAKEN: Final = b"address already in use"
 _READY_SECONDS: Final = 10.0
 
 
@@ -115,6 +117,13 @@ def function_environment(
     }
 
 
+def _since(log: Path, position: int) -> bytes:
+    """What was written to a log after a position."""
+    with log.open("rb") as lines:
+        lines.seek(position)
+        return lines.read()
+
+
 class ExecutionEnvironment:
     """A running emulator with its function; made by `launch`, good for one invocation at a time."""
 
@@ -128,10 +137,24 @@ class ExecutionEnvironment:
     async def launch(cls, function: Function, *, environment: Mapping[str, str], log: Path) -> ExecutionEnvironment:
         """Start the emulator; the function itself is loaded by its first invocation.
 
+        A free port can be somebody else's by the time the emulator binds it: then it is started again on other ports.
+
         Raises:
             RuntimeError: it ended at once; the end of its log is in the message.
             TimeoutError: it does not listen.
         """
+        for _ in range(_PORT_ATTEMPTS):
+            written = log.stat().st_size if log.exists() else 0
+            launched = await cls._start(function, environment=environment, log=log)
+            if launched.is_alive:
+                return launched
+            if _PORT_TAKEN not in _since(log, written):
+                break
+        raise RuntimeError(f"{function.logical_id} did not start:\n{child.tail(log)}")
+
+    @classmethod
+    async def _start(cls, function: Function, *, environment: Mapping[str, str], log: Path) -> ExecutionEnvironment:
+        """One attempt; what it returns has ended, or answers."""
         invoke_port, api_port = free_port(), free_port()
         process = child.spawn(
             [
@@ -159,8 +182,6 @@ class ExecutionEnvironment:
         except BaseException:
             launched.stop()
             raise
-        if not launched.is_alive:
-            raise RuntimeError(f"{function.logical_id} did not start:\n{child.tail(log)}")
         return launched
 
     @property

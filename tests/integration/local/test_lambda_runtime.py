@@ -6,14 +6,17 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
+from local import lambda_runtime
 from local.aws import sqs_client
 from local.lambda_pool import FunctionUnknown
+from local.ports import free_port
 from local.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -80,6 +83,21 @@ def test_a_function_runs_with_its_own_environment_and_nothing_of_ours(
     assert answer["environment"]["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "128"
     assert "LEAKED" not in answer["environment"]
     assert 1_000 < answer["remaining"] <= 2_000
+
+
+@pytest.mark.parametrize("taken", ["invoke", "api"])
+def test_a_port_that_somebody_took_meanwhile_costs_no_invocation(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    """A free port is free only until it is bound: the emulator is started again on others."""
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", 0))  # bound and not listening: it answers nobody, and nobody else can bind it
+        lost, real = somebody.getsockname()[1], [free_port() for _ in range(3)]
+        handed_out = iter([lost, *real] if taken == "invoke" else [real[0], lost, *real[1:]])
+        monkeypatch.setattr(lambda_runtime, "free_port", lambda: next(handed_out))
+        (outcome,) = invoke(serve(ECHO), {"n": 1})
+
+    assert outcome.json()["event"] == {"n": 1}
 
 
 def test_a_function_can_import_the_runtimes_packages_and_no_others(serve: Serve) -> None:
