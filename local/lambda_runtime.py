@@ -117,6 +117,11 @@ def function_environment(
     }
 
 
+def _size(log: Path) -> int:
+    """How much of a log there is, in bytes."""
+    return log.stat().st_size if log.exists() else 0
+
+
 def _since(log: Path, position: int) -> bytes:
     """What was written to a log after a position."""
     with log.open("rb") as lines:
@@ -144,7 +149,7 @@ class ExecutionEnvironment:
             TimeoutError: it does not listen.
         """
         for _ in range(_PORT_ATTEMPTS):
-            written = log.stat().st_size if log.exists() else 0
+            written = _size(log)
             launched = await cls._start(function, environment=environment, log=log)
             if launched.is_alive:
                 return launched

@@ -33,9 +33,9 @@ from local.ports import LOOPBACK, answers, holder, is_free
 from local.postgres import SUPERUSER, PostgresServer
 from local.sam import REGION
 from local.scheduler import Scheduler
-from local.secrets import write_secrets
 from local.stack_settings import SANDBOX_APP, Refused, StackSettings
 from local.template import ROOT, Template, parameters_by_variable
+from monoctl.secret_writing import write_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,7 +132,12 @@ class Supervisor:
         self._exit.callback(stand_in.stop)
         self._processes["aws"] = stand_in.pid
         create_resources(self._template, endpoint=self._aws_url, visibility=self._settings.visibility_seconds)
-        write_secrets(self._settings.all_secrets(), endpoint=self._aws_url)
+        write_secrets(
+            ssm_client(self._aws_url),
+            "local",
+            self._settings.all_secrets(),
+            description="made for the embedded stack",
+        )
 
     def _spawn_sandbox(self) -> subprocess.Popen[bytes]:
         secrets = self._settings.all_secrets()
