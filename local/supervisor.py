@@ -23,7 +23,7 @@ import psutil
 import uvicorn
 
 from local import child
-from local.aws import CREDENTIALS, AwsStandIn, create_resources, queue_sender, sqs_client
+from local.aws import CREDENTIALS, AwsStandIn, create_resources, queue_sender, sqs_client, ssm_client
 from local.build import ARTIFACTS
 from local.gateway import Gateway
 from local.lambda_pool import LambdaService
