@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
+from pg8000 import core
 
 from local.postgres import PostgresServer
 from mono_pipeline.adapters.postgres import Database, DatabaseAddress, StatementRefused
@@ -218,6 +220,27 @@ def test_values_are_parameters_and_never_text(database: Database) -> None:
 
     assert database.row("SELECT :value::text AS value", value=wicked) == {"value": wicked}
     assert database.row("SELECT count(*) AS n FROM bank_transactions") == {"n": 0}
+
+
+@pytest.mark.parametrize("parameters", [{}, {"value": "one"}])
+def test_a_statement_is_one_round_trip(
+    database: Database, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, str]
+) -> None:
+    """PostgreSQL is a network away: pg8000's own three trips would be most of the time of a small statement."""
+    database.rows("SELECT 1")
+    flush = Mock(wraps=core._flush)
+    monkeypatch.setattr(core, "_flush", flush)
+
+    assert len(database.rows(f"SELECT {':value::text' if parameters else '1'} AS value", **parameters)) == 1
+    assert flush.call_count == 1
+
+
+def test_a_value_that_no_server_can_hold_leaves_no_half_statement_behind(database: Database) -> None:
+    """Half a surrogate pair fails while the statement is being written; the next statement is a new one."""
+    with pytest.raises(UnicodeEncodeError):
+        database.rows("SELECT :value::text AS value", value="\ud800")
+
+    assert database.rows("SELECT 1 AS one") == [{"one": 1}]
 
 
 def _refuse_tls(listening: socket.socket, heard: list[bytes]) -> None:
