@@ -235,12 +235,16 @@ def test_a_statement_is_one_round_trip(
     assert flush.call_count == 1
 
 
-def test_a_value_that_no_server_can_hold_leaves_no_half_statement_behind(database: Database) -> None:
-    """Half a surrogate pair fails while the statement is being written; the next statement is a new one."""
-    with pytest.raises(UnicodeEncodeError):
-        database.rows("SELECT :value::text AS value", value="\ud800")
+def test_the_answer_to_an_interrupted_statement_is_not_taken_for_the_next_ones(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends the wait, Ctrl-C or a value that cannot be written, the connection is not used again."""
+    database.rows("SELECT 1")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(core.CoreConnection, "handle_messages", Mock(side_effect=KeyboardInterrupt))
+        database.rows("SELECT :value::text AS value", value="of the first")
 
-    assert database.rows("SELECT 1 AS one") == [{"one": 1}]
+    assert database.rows("SELECT :value::text AS value", value="of the second") == [{"value": "of the second"}]
 
 
 def _refuse_tls(listening: socket.socket, heard: list[bytes]) -> None:
