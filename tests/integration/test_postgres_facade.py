@@ -240,9 +240,10 @@ def test_the_answer_to_an_interrupted_statement_is_not_taken_for_the_next_ones(
 ) -> None:
     """Whatever ends the wait, Ctrl-C or a value that cannot be written, the connection is not used again."""
     database.rows("SELECT 1")
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(core.CoreConnection, "handle_messages", Mock(side_effect=KeyboardInterrupt))
-        database.rows("SELECT :value::text AS value", value="of the first")
+        with pytest.raises(KeyboardInterrupt):
+            database.rows("SELECT :value::text AS value", value="of the first")
 
     assert database.rows("SELECT :value::text AS value", value="of the second") == [{"value": "of the second"}]
 
