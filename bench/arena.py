@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from bench.workload import Truth
+from local.postgres import BIN
 from local.results import ROOT
 from mono_pipeline.adapters.migrator import migrate
 from mono_pipeline.adapters.postgres import Database, DatabaseAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from local.postgres import PostgresServer
 
@@ -61,6 +64,21 @@ class Arena:
         """Pages of transactions that our newest run of each account read."""
         newest = "SELECT DISTINCT ON (account_id) pages_read FROM sync_runs ORDER BY account_id, started_at DESC"
         return int(self.rows(name, f"SELECT coalesce(sum(pages_read), 0)::bigint AS n FROM ({newest}) r")[0]["n"])  # noqa: S608 - constant
+
+    def copy_seconds(self, name: str, file: Path) -> float:
+        """The limit of the store: seconds for one COPY of our rows into a table with the same indexes and constraints.
+
+        `file` takes the rows in between.
+        """
+        psql = [str(BIN / "psql"), "--no-psqlrc", "-q", "-v", "ON_ERROR_STOP=1", self._server.url(name), "-c"]
+        self.rows(name, "CREATE TABLE again (LIKE bank_transactions INCLUDING ALL)")
+        self.rows(name, "ALTER TABLE again ADD FOREIGN KEY (account_id) REFERENCES bank_accounts (id)")
+        self.rows(name, "ALTER TABLE again ALTER COLUMN id DROP IDENTITY")
+        subprocess.run([*psql, f"\\copy bank_transactions TO {file}"], check=True)
+        self.rows("postgres", "CHECKPOINT")
+        began = time.perf_counter()
+        subprocess.run([*psql, f"\\copy again FROM {file}"], check=True)
+        return time.perf_counter() - began
 
     def rows(self, name: str, statement: str) -> list[dict[str, int]]:
         """Rows of one statement, on a connection of its own."""

@@ -1,7 +1,7 @@
 """`make bench`: the main job against dlt, on one server, with one page source, in one run, in alternating order.
 
 A round is one turn of every contestant: a cold load into an empty database, then again with nothing changed. Both turns
-of both contestants read every page of every account; nothing is asked for with a date filter, and the page source would
+of every contestant read every page of every account; nothing is asked for with a date filter, and the page source would
 ignore one. Exit code 1 when a goal is missed. `--quick` runs only ours, on less, without goals.
 """
 
@@ -44,19 +44,20 @@ class Bench:
         self._shape = shape
         self._truth = truth
         self.rows_written_again = 0
+        self.store_limit: float | None = None
 
     def round(self, contestant: Contestant, score: Score) -> None:
         """One cold load and one second run of a contestant, on a fresh database."""
-        is_peer = contestant.keeps_files
         kept = self._home / "kept"
         shutil.rmtree(kept, ignore_errors=True)
-        with self._arena.database("bench", schema=not is_peer) as url:
+        with self._arena.database("bench", schema=not contestant.is_peer) as url:
             self._turn("cold", contestant, score, url, kept)
             before = self._arena.rows_written("bench")
             self._turn("again", contestant, score, url, kept)
-            if not is_peer:
+            if not contestant.is_peer:
                 self.rows_written_again += self._arena.rows_written("bench") - before
                 self._must_have_read_everything(score)
+                self.store_limit = self._arena.copy_seconds("bench", self._home / "rows.copy")
 
     def _turn(self, turn: Turn, contestant: Contestant, score: Score, url: str, kept: Path) -> None:
         self._arena.settle("bench")
@@ -79,12 +80,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     shape, runs = (QUICK, 1) if asked.quick else (FULL, asked.runs)
     console = Console(width=80, highlight=False)
-    entrants, peer = _entrants(quick=asked.quick, workers=asked.workers)
+    entrants = _entrants(quick=asked.quick, workers=asked.workers)
     home = Path(asked.home).absolute()
     shutil.rmtree(home / "pages", ignore_errors=True)
     port = free_port()
     truth = render(shape, home / "pages", base_url=f"http://{LOOPBACK}:{port}")
-    scores = {entrant.name: Score(name=entrant.name) for entrant in entrants}
+    scores = {entrant.name: _score_of(entrant) for entrant in entrants}
     with (
         PostgresServer.start(home / "postgres") as server,
         serving(home / "pages", home / "source", port) as source,
@@ -99,31 +100,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for entrant in entrants if number % 2 == 0 else entrants[::-1]:
                 bench.round(entrant, scores[entrant.name])
             console.print(f"round {number + 1} of {runs} done")
-    return _conclude(console, list(scores.values()), peer, bench.rows_written_again, quick=asked.quick)
+    return _conclude(console, list(scores.values()), bench, quick=asked.quick)
 
 
-def _conclude(console: Console, scores: list[Score], peer: str | None, written: int, *, quick: bool) -> int:
-    ours = [score for score in scores if score.name != peer]
-    theirs = next((score for score in scores if score.name == peer), None)
-    rows = result_rows(ours, theirs, written=written, with_goals=not quick)
+def _conclude(console: Console, scores: list[Score], bench: Bench, *, quick: bool) -> int:
+    rows = result_rows(scores, written=bench.rows_written_again, with_goals=not quick, store_limit=bench.store_limit)
     console.print(times_table(scores))
-    if theirs is not None:
-        console.print(ratio_table(ours, theirs))
+    for peer in scores:
+        if peer.is_peer:
+            console.print(ratio_table([score for score in scores if not score.is_peer], peer))
     console.print(goal_table(rows))
+    for waiver in sorted({row.waived for row in rows if row.waived}):
+        console.print(f"waived: {waiver}")
     path = write_results("bench-quick" if quick else "bench", rows)
     console.print(f"written to {path.relative_to(STATE.parent)}")
     return 0 if passed(rows) else 1
 
 
-def _entrants(*, quick: bool, workers: int) -> tuple[list[Contestant], str | None]:
-    """Who takes part, and the name of the peer."""
+def _entrants(*, quick: bool, workers: int) -> list[Contestant]:
     if quick:
-        return [contestants.ours(1, python=Path(sys.executable))], None
-    peer = contestants.dlt()
-    entrants = [contestants.ours(1), contestants.ours(workers), peer]
+        return [contestants.ours(1, python=Path(sys.executable))]
+    entrants = [contestants.ours(1), contestants.ours(workers), contestants.dlt(), contestants.dlt_by_copy()]
     for entrant in entrants:
         entrant.warm_up()
-    return entrants, peer.name
+    return entrants
+
+
+def _score_of(contestant: Contestant) -> Score:
+    return Score(name=contestant.name, is_peer=contestant.is_peer, waiver=contestant.waiver)
 
 
 def _parser() -> argparse.ArgumentParser:

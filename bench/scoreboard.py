@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Final, Literal
@@ -24,9 +25,14 @@ GOAL_PEAK_MIB: Final = 128.0
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """All that one contestant did: a measurement a round for each turn, and whether its tables are the bank's."""
+    """All that one contestant did: a measurement a round for each turn, and whether its tables are the bank's.
+
+    `waiver` is why a goal that is missed against a peer does not fail the benchmark.
+    """
 
     name: str
+    is_peer: bool = False
+    waiver: str | None = None
     cold: list[Measurement] = field(default_factory=list)
     again: list[Measurement] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -57,32 +63,44 @@ def ratios(ours: Score, peer: Score, turn: Turn) -> Spread:
     return Spread(low=min(found), middle=median(found), high=max(found))
 
 
-def result_rows(scores: Sequence[Score], peer: Score | None, *, written: int, with_goals: bool) -> list[ResultRow]:
-    """Every figure. The fastest of ours (by its cold load) has the goals; the others are there to compare."""
-    best = min(scores, key=lambda score: median(run.wall_seconds for run in score.cold))
-    rows = [row for score in (*scores, *([peer] if peer else [])) for row in _figures(score)]
-    if peer is not None:
-        rows += [row for score in scores for row in _ratio_rows(score, peer, goal=with_goals and score is best)]
-    return [
-        *rows,
-        *(_truth_row(score) for score in (*scores, *([peer] if peer else []))),
-        ResultRow(
-            id="again.rows_written",
-            what=f"rows written by our second run, nothing changed ({len(scores)} ways of running it)",
-            value=written,
-            unit="rows",
-            goal=0 if with_goals else None,
-            ok=written == 0,
-        ),
-        ResultRow(
-            id="peak_memory",
-            what=f"peak memory of {best.name}, all its processes",
-            value=round(best.peak_mib, 1),
-            unit="MiB",
-            goal=GOAL_PEAK_MIB if with_goals else None,
-            ok=best.peak_mib <= GOAL_PEAK_MIB,
-        ),
-    ]
+def result_rows(
+    scores: Sequence[Score], *, written: int, with_goals: bool, store_limit: float | None = None
+) -> list[ResultRow]:
+    """Every figure. The fastest of ours (by its cold load) has the goals; the others are there to compare.
+
+    `written` counts what our second runs wrote; `store_limit` is in seconds.
+    """
+    ours, peers = [score for score in scores if not score.is_peer], [score for score in scores if score.is_peer]
+    best = min(ours, key=lambda score: median(run.wall_seconds for run in score.cold))
+    rows = [row for score in scores for row in _figures(score)]
+    for peer in peers:
+        rows += [row for score in ours for row in _ratio_rows(score, peer, goal=with_goals and score is best)]
+    if store_limit is not None:
+        what = "one COPY of our rows into a table with the same indexes and constraints"
+        rows.append(ResultRow(id="store.limit", what=what, value=round(store_limit, 3), unit="s"))
+    return [*rows, *map(_truth_row, scores), _written_row(written, with_goals), _memory_row(best, with_goals)]
+
+
+def _written_row(written: int, with_goals: bool) -> ResultRow:  # noqa: FBT001 - private, and named where it is called
+    return ResultRow(
+        id="again.rows_written",
+        what="rows of transactions and their history that our second runs wrote, nothing changed",
+        value=written,
+        unit="rows",
+        goal=0 if with_goals else None,
+        ok=written == 0,
+    )
+
+
+def _memory_row(best: Score, with_goals: bool) -> ResultRow:  # noqa: FBT001 - as above
+    return ResultRow(
+        id="peak_memory",
+        what=f"peak memory of {best.name}, all its processes",
+        value=round(best.peak_mib, 1),
+        unit="MiB",
+        goal=GOAL_PEAK_MIB if with_goals else None,
+        ok=best.peak_mib <= GOAL_PEAK_MIB,
+    )
 
 
 def _figures(score: Score) -> Iterator[ResultRow]:
@@ -100,13 +118,15 @@ def _figures(score: Score) -> Iterator[ResultRow]:
 def _ratio_rows(score: Score, peer: Score, *, goal: bool) -> Iterator[ResultRow]:
     for turn in TURNS:
         spread, wanted = ratios(score, peer, turn), GOAL_RATIO[turn]
+        missed = spread.middle < wanted
         yield ResultRow(
-            id=f"{_key(score)}.{turn}.ratio",
-            what=f"{score.name} {turn}, times as fast as {peer.name}; {spread.low:.2f} to {spread.high:.2f}",
+            id=f"{_key(score)}.{turn}.times_{_key(peer)}",
+            what=f"{score.name}, {turn}: times as fast as {peer.name} ({spread.low:.2f} to {spread.high:.2f})",
             value=round(spread.middle, 2),
             unit="x",
             goal=wanted if goal else None,
-            ok=spread.middle >= wanted,
+            ok=not missed,
+            waived=peer.waiver if goal and missed else None,
         )
 
 
@@ -116,7 +136,7 @@ def _truth_row(score: Score) -> ResultRow:
 
 
 def _key(score: Score) -> str:
-    return score.name.replace("-", "_").replace(" ", "_")
+    return "_".join(re.findall("[a-z0-9]+", score.name.lower()))
 
 
 def times_table(scores: Sequence[Score]) -> Table:
@@ -152,5 +172,11 @@ def goal_table(rows: Sequence[ResultRow]) -> Table:
         table.add_column(heading, justify="left" if heading == "what" else "right")
     for row in rows:
         if row.goal is not None:
-            table.add_row(row.what, f"{row.value} {row.unit}".strip(), str(row.goal), "ok" if row.ok else "MISSED")
+            table.add_row(row.what, f"{row.value} {row.unit}".strip(), str(row.goal), _judgement(row))
     return table
+
+
+def _judgement(row: ResultRow) -> str:
+    if row.ok:
+        return "ok"
+    return "missed, waived" if row.waived else "MISSED"

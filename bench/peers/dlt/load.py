@@ -20,10 +20,7 @@ def main() -> None:
     parser.add_argument("--base-url", required=True)
     parser.add_argument("--database-url", required=True)
     parser.add_argument("--pipelines-dir", required=True)
-    parser.add_argument("--strategy", default="delete-insert")
-    parser.add_argument("--format", default=None)
-    parser.add_argument("--disposition", default="merge")
-    parser.add_argument("--paginator", default="json_link")
+    parser.add_argument("--format", default=None, help="loader file format; None is dlt's own choice")
     asked = parser.parse_args()
     began = time.monotonic()
     pipeline = dlt.pipeline(
@@ -32,7 +29,6 @@ def main() -> None:
         dataset_name="mono",
         pipelines_dir=asked.pipelines_dir,
     )
-    merge = {"disposition": "merge", "strategy": asked.strategy} if asked.disposition == "merge" else asked.disposition
     source = rest_api_source(
         {
             "client": {"base_url": asked.base_url, "headers": {"mono-sec-key": "test_sk_bench"}},
@@ -40,12 +36,12 @@ def main() -> None:
                 {
                     "name": "accounts",
                     "endpoint": {"path": "v2/accounts", "data_selector": "data", "paginator": "single_page"},
-                    "write_disposition": merge,
+                    "write_disposition": "merge",
                     "primary_key": "id",
                 },
                 {
                     "name": "transactions",
-                    "write_disposition": merge,
+                    "write_disposition": "merge",
                     "primary_key": "id",
                     "parallelized": True,
                     "include_from_parent": ["id"],
