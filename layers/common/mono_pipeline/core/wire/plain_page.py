@@ -68,7 +68,7 @@ _ABSENT = dict.fromkeys(("narration", "category", "currency", "balance", "extra"
 _DOCUMENT = TypeAdapter(_PlainDocument)
 # Python's plain reading is C. It would round 1.10 and take NaN; a `Number` fails every rule of a plain page.
 _DECODE = json.JSONDecoder(parse_float=Number, parse_constant=Number).decode
-_SPACED_COLONS = ('" :', '"\t:', '"\n:', '"\r:')
+_RARE_SPACES = "\t\n\r"  # white space of JSON that Mono does not write
 
 
 def read_plain_page(body: bytes, plausible: PlausibleDates) -> PlainPage | None:
@@ -102,7 +102,8 @@ def _names_no_key_twice(text: str, document: _PlainDocument) -> bool:
     page look less plain than it is.
     """
     keys = len(document) + len(document["meta"]) + sum(map(len, document["data"]))
-    return text.count('":') == keys and not any(colon in text for colon in _SPACED_COLONS)
+    spaced = '" :' in text or any(space in text and f'"{space}:' in text for space in _RARE_SPACES)
+    return text.count('":') == keys and not spaced
 
 
 def _all_plausible(rows: list[_PlainRow], plausible: PlausibleDates) -> bool:
