@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MIB = 1024 * 1024
 _SAMPLE_SECONDS = 0.05
-_SAMPLES_A_CENSUS = 10  # looking for new children reads all of /proc
+_SAMPLES_A_CENSUS = 20  # looking for new children reads all of /proc
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -120,7 +120,7 @@ def _conclude(console: Console, scores: list[Score], bench: Bench, *, quick: boo
 def _entrants(*, quick: bool, workers: int) -> list[Contestant]:
     if quick:
         return [contestants.ours(1, python=Path(sys.executable))]
-    entrants = [contestants.ours(1), contestants.ours(workers), contestants.dlt(), contestants.dlt_by_copy()]
+    entrants = [contestants.ours(1), contestants.ours(workers), contestants.dlt(), contestants.dlt_tuned()]
     for entrant in entrants:
         entrant.warm_up()
     return entrants
