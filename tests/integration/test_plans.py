@@ -81,6 +81,9 @@ def flush_parameters() -> dict[str, Any]:
         "rows_read": 0,
         "lowest_total": 0,
         "highest_total": 0,
+        "quarantined": 0,
+        "pages": 1,
+        "mono_total": 0,
     }
 
 

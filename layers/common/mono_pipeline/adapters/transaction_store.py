@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mono_pipeline.core.wire import TransactionPage
 
 _SQL = statements("flush")
-_COUNT = statements("runs")["count_rows"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,21 +56,12 @@ class TransactionStore:
                 rows_read=sum(page.seen for page in pages),
                 lowest_total=min(totals),
                 highest_total=max(totals),
-            )[0]
-            self._quarantine(run, pages)
-            counts = _counts(pages, inserted=written["inserted"], updated=written["updated"])
-            self._database.rows(
-                _COUNT,
-                run_id=run.run_id,
-                seen=counts.seen,
-                inserted=counts.inserted,
-                updated=counts.updated,
-                unchanged=counts.unchanged,
-                quarantined=counts.quarantined,
+                quarantined=sum(len(page.rejected) for page in pages),
                 pages=len(pages),
                 mono_total=totals[-1],
-            )
-        return counts
+            )[0]
+            self._quarantine(run, pages)
+        return _counts(pages, inserted=written["inserted"], updated=written["updated"])
 
     def pass_reading(self, run: LeasedRun) -> PassReading:
         """The counts of the current pass over all its flushes."""

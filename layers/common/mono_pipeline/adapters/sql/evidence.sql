@@ -143,15 +143,19 @@ ON CONFLICT (account_id, run_id) DO NOTHING;
 -- name: day_balances
 -- For each covered day with rows: how many balances the bank left out, and what is left when the balances after its rows are
 -- set off against the balances before them. A chain leaves its two ends. Grouped and never joined: one pass over the rows.
+-- A balance or an amount from 2^62 on (46 quadrillion naira) counts as left out, so that 64 bits carry the rest.
 WITH steps AS (
-  SELECT booking_date AS day, balance_after_minor AS after,
-         balance_after_minor::numeric - CASE direction WHEN 'credit' THEN amount_minor ELSE -amount_minor::numeric END AS before
-  FROM bank_transactions
+  SELECT booking_date AS day, after,
+         after - CASE direction WHEN 'credit' THEN amount_minor ELSE -amount_minor END AS before
+  FROM bank_transactions, LATERAL (
+    SELECT CASE WHEN balance_after_minor BETWEEN -(1::bigint << 62) AND (1::bigint << 62) AND amount_minor < (1::bigint << 62)
+                THEN balance_after_minor END
+  ) AS b (after)
   WHERE account_id = :account_id AND disappeared_at IS NULL
     AND booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
 ),
 sides AS (
-  SELECT day, after::numeric AS value, CASE WHEN after IS NULL THEN 0 ELSE 1 END AS side, true AS is_row FROM steps
+  SELECT day, after AS value, CASE WHEN after IS NULL THEN 0 ELSE 1 END AS side, true AS is_row FROM steps
   UNION ALL SELECT day, before, -1, false FROM steps WHERE after IS NOT NULL
 ),
 balances AS (

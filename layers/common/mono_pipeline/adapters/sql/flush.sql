@@ -1,7 +1,8 @@
 -- name: flush_rows
 -- Lands rows of a few pages: new ones are inserted, changed ones supersede a version, unchanged ones are not written at all.
 -- Rows are sorted by id, and of one id the row read last counts. The same statement writes the flush's share of the pass's
--- per-day digest, so that rows and digest are of one commit. Returns how many rows were inserted and updated.
+-- per-day digest and counts for the run, so that rows, digest and counts are of one commit and one round trip. Returns how many
+-- rows were inserted and updated.
 -- Stored rows are looked up one by one (LATERAL, OFFSET 0): joined freely, each flush would read the whole account.
 WITH clock AS MATERIALIZED (SELECT pipeline_now() AS now),
 parsed AS MATERIALIZED (
@@ -76,8 +77,14 @@ digest AS (
          coalesce(array_agg(booking_date), '{}'), coalesce(array_agg(rows), '{}'), coalesce(array_agg(credits), '{}'),
          coalesce(array_agg(debits), '{}'), coalesce(array_agg(id_sum), '{}')
   FROM days
-)
-SELECT (SELECT count(*) FROM inserted) AS inserted, (SELECT count(*) FROM updated) AS updated;
+),
+written AS (SELECT (SELECT count(*) FROM inserted) AS inserted, (SELECT count(*) FROM updated) AS updated)
+UPDATE sync_runs r
+   SET rows_seen = rows_seen + :rows_read, rows_inserted = rows_inserted + w.inserted, rows_updated = rows_updated + w.updated,
+       rows_unchanged = rows_unchanged + :rows_read - :quarantined - w.inserted - w.updated,
+       rows_quarantined = rows_quarantined + :quarantined, pages_read = pages_read + :pages, mono_total = :mono_total
+  FROM written w WHERE r.run_id = :run_id::uuid
+RETURNING w.inserted, w.updated;
 
 -- name: quarantine
 -- One open record for a row and reason, however often it is seen.

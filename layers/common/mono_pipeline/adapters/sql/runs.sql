@@ -65,13 +65,6 @@ UPDATE bank_accounts SET lease_until = NULL, lease_run_id = NULL,
  WHERE id = :account_id AND fence = :fence
 RETURNING id;
 
--- name: count_rows
-UPDATE sync_runs
-   SET rows_seen = rows_seen + :seen, rows_inserted = rows_inserted + :inserted, rows_updated = rows_updated + :updated,
-       rows_unchanged = rows_unchanged + :unchanged, rows_quarantined = rows_quarantined + :quarantined,
-       pages_read = pages_read + :pages, mono_total = :mono_total
- WHERE run_id = :run_id;
-
 -- name: begin_next_pass
 -- Forgets what the drifting pass read; the rows it wrote stay, they were true when read.
 WITH forgotten AS (DELETE FROM sync_flushes WHERE run_id = :run_id)
