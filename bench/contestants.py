@@ -32,8 +32,8 @@ _DLT_TUNED: Final[Mapping[str, str]] = {
     "DATA_WRITER__DISABLE_COMPRESSION": "true",
 }
 _BEYOND_REACH: Final = (
-    "tuned by hand, dlt lands rows in a table without constraints, with one index and no history, and verifies nothing; "
-    "the store's own limit, the start of Python and the fetch leave no room for the goal (docs/performance.md)"
+    "tuned by hand, dlt lands rows in a table without constraints, with one index and no history, and verifies nothing;"
+    " the store's own limit, the start of Python and the fetch leave no room for the goal (docs/performance.md)"
 )
 
 
