@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+import psutil
 
 from local import child
-from local.ports import LOOPBACK, answers, free_port
+from local.ports import LOOPBACK, free_port
 
 if TYPE_CHECKING:
     import subprocess
@@ -182,7 +183,8 @@ class ExecutionEnvironment:
         launched = cls(process, function=function, url=f"http://{LOOPBACK}:{invoke_port}{_INVOKE}")
         try:
             async with asyncio.timeout(_READY_SECONDS):
-                while launched.is_alive and not answers(invoke_port):  # noqa: ASYNC110 - the emulator tells nobody
+                # both, for it may hold one and die of the other; its own, for a stranger's port answers too
+                while launched.is_alive and not {invoke_port, api_port} <= launched._listens_on():  # noqa: ASYNC110 - the emulator tells nobody
                     await asyncio.sleep(0.01)
         except BaseException:
             launched.stop()
@@ -193,6 +195,14 @@ class ExecutionEnvironment:
     def is_alive(self) -> bool:
         """Whether the emulator runs."""
         return self._process.poll() is None
+
+    def _listens_on(self) -> set[int]:
+        """The TCP ports on which the emulator itself listens now."""
+        try:
+            connections = psutil.Process(self._process.pid).net_connections("tcp")
+        except psutil.Error:
+            return set()  # it has ended, which `is_alive` tells
+        return {connection.laddr.port for connection in connections if connection.status == psutil.CONN_LISTEN}
 
     @property
     def is_usable(self) -> bool:
