@@ -110,8 +110,6 @@ def _conclude(console: Console, scores: list[Score], bench: Bench, *, quick: boo
         if peer.is_peer:
             console.print(ratio_table([score for score in scores if not score.is_peer], peer))
     console.print(goal_table(rows))
-    for waiver in sorted({row.waived for row in rows if row.waived}):
-        console.print(f"waived: {waiver}")
     path = write_results("bench-quick" if quick else "bench", rows)
     console.print(f"written to {path.relative_to(STATE.parent)}")
     return 0 if passed(rows) else 1
@@ -127,7 +125,7 @@ def _entrants(*, quick: bool, workers: int) -> list[Contestant]:
 
 
 def _score_of(contestant: Contestant) -> Score:
-    return Score(name=contestant.name, is_peer=contestant.is_peer, waiver=contestant.waiver)
+    return Score(name=contestant.name, is_peer=contestant.is_peer, sets_goal=contestant.sets_goal)
 
 
 def _parser() -> argparse.ArgumentParser:
