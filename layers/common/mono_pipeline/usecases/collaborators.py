@@ -42,7 +42,7 @@ class Collaborators:
     executor: Executor
     patience: Callable[[], Patience]
 
-    def queue_of(self, kind_of_source: str) -> WorkQueue:
-        """The work queue whose ARN or URL ends in the same name as `kind_of_source`."""
-        name = kind_of_source.rsplit(":", 1)[-1]
+    def queue_of(self, source: str) -> WorkQueue:
+        """The work queue of the name that `source`, an SQS ARN, ends in."""
+        name = source.rsplit(":", 1)[-1]
         return self.backfill if self.settings.backfill_queue_url.endswith(f"/{name}") else self.daily
