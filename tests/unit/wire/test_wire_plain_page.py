@@ -14,7 +14,18 @@ from mono_pipeline.core.wire.plain_page import read_plain_page
 from mono_pipeline.core.wire.row import PlausibleDates
 from mono_pipeline.core.wire.transactions import read_row_by_row
 from tests.unit.wire.wire_mutations import mutated_bodies
-from tests.unit.wire.wire_pages import ACCOUNT, TODAY, envelope, meta, page_of, page_of_text, parse, row, without
+from tests.unit.wire.wire_pages import (
+    ACCOUNT,
+    TODAY,
+    as_postgresql_reads,
+    envelope,
+    meta,
+    page_of,
+    page_of_text,
+    parse,
+    row,
+    without,
+)
 
 PLAUSIBLE = PlausibleDates.until(TODAY)
 
@@ -30,7 +41,7 @@ def outcome(read: Any) -> Any:
         page = read()
     except MonoUnintelligible as refused:
         return refused.reason
-    rows = json.loads(page.rows_json)
+    rows = [as_postgresql_reads(row) for row in json.loads(page.rows_json)]
     return (rows, page.number, page.row_count, page.seen, page.rejected, page.total, page.has_next, page.not_ready)
 
 
@@ -57,7 +68,7 @@ def test_both_readings_of_any_bytes_are_the_same(body: bytes) -> None:
         page_of(),
         page_of(row(), row(id="other", narration="", category="bank_charges", balance=-1)),
         page_of(without("balance")),
-        page_of(row(narration="é, \U0001f4b8 and 'quotes': none of it unusual")),
+        page_of_text(json.dumps(row(narration="é, \U0001f4b8 and 'quotes': none of it unusual"), ensure_ascii=False)),
     ],
 )
 def test_a_page_as_mono_documents_it_is_read_whole(body: bytes) -> None:

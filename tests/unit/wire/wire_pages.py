@@ -76,7 +76,12 @@ def only_rejection(body: bytes) -> RejectedRow:
     return rejected
 
 
+def as_postgresql_reads(row: dict[str, Any]) -> dict[str, Any]:
+    """The row that a flush stores: what is left out is null, and a narration that is null is empty."""
+    fields = dict.fromkeys(("id", "amount", "type", "date", "currency", "category", "balance", "extra"))
+    return {**fields, **row, "narration": row.get("narration") or ""}
+
+
 def landed(page: TransactionPage) -> list[dict[str, Any]]:
     """The good rows, as a JSON library reads them."""
-    rows: list[dict[str, Any]] = json.loads(page.rows_json)
-    return rows
+    return [as_postgresql_reads(row) for row in json.loads(page.rows_json)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mono_pipeline.adapters.statements import statements
-from mono_pipeline.core.balance_chain import DayBalances
+from mono_pipeline.core.balance_chain import BalanceChain, ChainState, DayBalances, judge_chain
 from mono_pipeline.core.booking import DateWindow
 from mono_pipeline.core.removal import MissingRow
 
@@ -59,13 +59,8 @@ class EvidenceStore:
 
     def forget_absences(self, run: LeasedRun, missing: Iterable[str]) -> None:
         """Clear the evidence against covered rows that are not among `missing`."""
-        scope = _scope(run)
         self._database.rows(
-            _SQL["forget_absences"],
-            account_id=run.account.id,
-            covered_start=scope["covered_start"],
-            covered_end=scope["covered_end"],
-            missing=list(missing),
+            _SQL["forget_absences"], account_id=run.account.id, missing=list(missing), **_days(run.days)
         )
 
     def note_absences(self, run: LeasedRun, missing: Iterable[str]) -> None:
@@ -109,32 +104,37 @@ class EvidenceStore:
 
     def cover(self, run: LeasedRun, verdict: Verdict) -> None:
         """Enter the covered days in the ledger."""
-        scope = _scope(run)
         self._database.rows(
-            _SQL["cover"],
-            account_id=run.account.id,
-            run_id=run.run_id,
-            covered_start=scope["covered_start"],
-            covered_end=scope["covered_end"],
-            verdict=verdict.kind,
+            _SQL["cover"], account_id=run.account.id, run_id=run.run_id, verdict=verdict.kind, **_days(run.days)
         )
 
-    def balances(self, run: LeasedRun, days: DateWindow | None) -> list[DayBalances]:
-        """The running balances of each of `days` (None: every day) that has rows, oldest first."""
-        rows = self._database.rows(
-            _SQL["day_balances"],
-            account_id=run.account.id,
-            covered_start=days.start if days else None,
-            covered_end=days.end if days else None,
-        )
-        return [_day_balances(row) for row in rows]
+    def chain(self, run: LeasedRun, *, closing: int | None) -> BalanceChain:
+        """The running balances of the covered days, judged; `closing` (minor units) is where they should end, if known.
 
-    def balances_before(self, run: LeasedRun) -> list[DayBalances]:
-        """The running balances of the newest day with rows before the covered ones; nothing where there is none."""
+        The chain is nearly always as it should be, which takes a quarter of the time to see.
+        """
+        if closing is not None:
+            scope = {"account_id": run.account.id, **_days(run.days)}
+            found = self._database.rows(_SQL["chain_to"], closing=closing, **scope)[0]
+            if found["holds"]:
+                opening = _whole(found["opening"])
+                return BalanceChain(
+                    state=ChainState.HOLDS, opening=opening, closing=None if opening is None else closing
+                )
+        return judge_chain(self._balances(run, run.days))
+
+    def chain_before(self, run: LeasedRun) -> BalanceChain:
+        """The running balances of the newest day with rows before the covered ones, judged; no day at all holds."""
         if run.days is None:
-            return []
+            return judge_chain([])
         row = self._database.rows(_SQL["day_before"], account_id=run.account.id, covered_start=run.days.start)[0]
-        return [] if row["day"] is None else self.balances(run, DateWindow(start=row["day"], end=row["day"]))
+        day = row["day"]
+        return judge_chain([] if day is None else self._balances(run, DateWindow(start=day, end=day)))
+
+    def _balances(self, run: LeasedRun, days: DateWindow | None) -> list[DayBalances]:
+        """The running balances of each of `days` (None: every day) that has rows, oldest first."""
+        rows = self._database.rows(_SQL["day_balances"], account_id=run.account.id, **_days(days))
+        return [_day_balances(row) for row in rows]
 
     def ask_for_deep_read(self, run: LeasedRun) -> None:
         """Make the account's deep re-read due now."""
@@ -161,6 +161,9 @@ def _scope(run: LeasedRun) -> dict[str, Any]:
         "account_id": run.account.id,
         "run_id": run.run_id,
         "pass_number": run.pass_number,
-        "covered_start": run.days.start if run.days else None,
-        "covered_end": run.days.end if run.days else None,
+        **_days(run.days),
     }
+
+
+def _days(days: DateWindow | None) -> dict[str, date | None]:
+    return {"covered_start": days.start if days else None, "covered_end": days.end if days else None}

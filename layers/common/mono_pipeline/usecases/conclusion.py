@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mono_pipeline.core.balance_chain import ChainState, judge_chain
+from mono_pipeline.core.balance_chain import ChainState
 from mono_pipeline.core.removal import Absence, MissingRow, is_gone, judge_absence
 from mono_pipeline.core.verdict import Findings, Verdict, VerdictReason, judge
 
@@ -47,11 +47,17 @@ class Conclusion:
 
     def draw(self, found: PassReading) -> Verdict:
         """Settle absences and suspicions, then compare day by day."""
-        absences = self._settle_absences(found)
         run, stored = self._run, self._with.transactions
+        self._with.evidence.settle_twins(run)
+        differing = stored.differing_days(run, set_aside=[])
+        if differing:
+            absences = self._settle_absences(found)
+            differing = stored.differing_days(run, set_aside=_ids(absences.set_aside))
+        else:  # as nearly always: where every day's ids agree, none is missing
+            absences = self._nothing_absent()
         verdict = judge(
             Findings(
-                differing=stored.differing_days(run, set_aside=_ids(absences.set_aside)),
+                differing=differing,
                 missing=len(absences.missing),
                 absence=absences.kind,
                 open_suspicions=len(absences.suspected),
@@ -64,13 +70,16 @@ class Conclusion:
         self._with.evidence.cover(run, verdict)
         return verdict
 
+    def _nothing_absent(self) -> _Absences:
+        evidence, run = self._with.evidence, self._run
+        evidence.forget_absences(run, [])
+        return _Absences(kind=Absence.NONE, missing=[], set_aside=[], suspected=evidence.suspected(run))
+
     def _settle_absences(self, found: PassReading) -> _Absences:
         evidence, run = self._with.evidence, self._run
-        evidence.settle_twins(run)
         not_landed = evidence.missing(run)
-        if not not_landed:  # as nearly always
-            evidence.forget_absences(run, [])
-            return _Absences(kind=Absence.NONE, missing=[], set_aside=[], suspected=evidence.suspected(run))
+        if not not_landed:
+            return self._nothing_absent()
         missing = [row for row in not_landed if not row.came_broken]
         extent = evidence.extent(run)
         if found.totals.rows_read:
@@ -108,16 +117,15 @@ class Conclusion:
     def _balance_reason(self) -> VerdictReason | None:
         """Why the running balances prove nothing; None when they carry the rows from before the window to the end."""
         evidence, run = self._with.evidence, self._run
-        covered = judge_chain(evidence.balances(run, run.days))
+        balance = self._snapshot.balance_minor if run.days is None or run.days.end >= run.today else None
+        covered = evidence.chain(run, closing=balance)
         if covered.state is not ChainState.HOLDS:
             return _CHAIN_REASONS[covered.state]
-        before = judge_chain(evidence.balances_before(run))
+        before = evidence.chain_before(run)
         ends_known = before.state is ChainState.HOLDS and None not in (before.closing, covered.opening)
         if ends_known and before.closing != covered.opening:
             return VerdictReason.HISTORY_CHANGED
-        reaches_today = run.days is None or run.days.end >= run.today
-        balance = self._snapshot.balance_minor
-        if reaches_today and None not in (balance, covered.closing) and balance != covered.closing:
+        if None not in (balance, covered.closing) and balance != covered.closing:
             return VerdictReason.BALANCE_AHEAD
         return None
 

@@ -169,6 +169,32 @@ FROM balances
 GROUP BY day
 ORDER BY day;
 
+-- name: chain_to
+-- Whether the covered days' balances are one chain that ends in :closing, in one pass over the rows and no value by itself. The
+-- days' sums say where each of them must have begun and ended; then the balances after its rows and those before them, which
+-- differ by these two alone, have hashes whose sums differ by these two's alone. `opening` is where the chain begins; null where no
+-- day moved the balance. What `day_balances` leaves out does not hold here either.
+WITH days AS (
+  SELECT booking_date AS day, count(*) FILTER (WHERE after IS NULL) AS without, sum(amount) AS net,
+         sum(hashint8extended(after, 0)) - sum(hashint8extended(after - amount, 0)) AS drift
+  FROM bank_transactions, LATERAL (
+    SELECT CASE direction WHEN 'credit' THEN amount_minor ELSE -amount_minor END,
+           CASE WHEN balance_after_minor BETWEEN -(1::bigint << 62) AND (1::bigint << 62) AND amount_minor < (1::bigint << 62)
+                THEN balance_after_minor END
+  ) AS step (amount, after)
+  WHERE account_id = :account_id AND disappeared_at IS NULL
+    AND booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
+  GROUP BY booking_date
+),
+ends AS (SELECT *, :closing::bigint - sum(net) OVER (ORDER BY day DESC) AS opening FROM days)
+SELECT coalesce(bool_and(
+         CASE WHEN without = 0 AND opening BETWEEN -(1::bigint << 62) AND (1::bigint << 62)
+                               AND opening + net BETWEEN -(1::bigint << 62) AND (1::bigint << 62)
+              THEN drift = hashint8extended((opening + net)::bigint, 0)::numeric - hashint8extended(opening::bigint, 0)
+              ELSE false END), true) AS holds,
+       CASE WHEN bool_or(net <> 0) THEN (array_agg(opening ORDER BY day))[1] END AS opening
+FROM ends;
+
 -- name: day_before
 -- The newest day with rows before the covered ones.
 SELECT max(booking_date) AS day FROM bank_transactions

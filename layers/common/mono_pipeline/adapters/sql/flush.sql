@@ -3,7 +3,8 @@
 -- Rows are sorted by id, and of one id the row read last counts. The same statement writes the flush's share of the pass's
 -- per-day digest and counts for the run, so that rows, digest and counts are of one commit and one round trip. Returns how many
 -- rows were inserted and updated.
--- Stored rows are looked up one by one (LATERAL, OFFSET 0): joined freely, each flush would read the whole account.
+-- Stored rows are looked up one by one (LATERAL): joined freely, each flush would read the whole account. LIMIT 1 of a unique key
+-- asks for a plain index scan; a bitmap for every single row takes a third longer.
 WITH clock AS MATERIALIZED (SELECT pipeline_now() AS now),
 parsed AS MATERIALIZED (
   SELECT r.*, r.date::timestamptz AS occurred_at
@@ -15,7 +16,7 @@ parsed AS MATERIALIZED (
 incoming AS MATERIALIZED (
   SELECT DISTINCT ON (r.id)
          r.id, hashtextextended(r.id, 0) AS id_hash, r.amount, r.type, coalesce(r.currency, :currency) AS currency,
-         r.narration, r.category, r.balance, r.occurred_at, lagos_date(r.occurred_at) AS booking_date,
+         coalesce(r.narration, '') AS narration, r.category, r.balance, r.occurred_at, lagos_date(r.occurred_at) AS booking_date,
          r.date AS occurred_text, r.extra
   FROM parsed r
   ORDER BY r.id, r.position DESC
@@ -30,7 +31,8 @@ compared AS MATERIALIZED (
   FROM incoming i
   LEFT JOIN LATERAL (
     SELECT id, disappeared_at, amount_minor, direction, currency, narration, category, balance_after_minor, occurred_at, extra
-    FROM bank_transactions WHERE account_id = :account_id AND mono_transaction_id = i.id OFFSET 0
+    FROM bank_transactions WHERE account_id = :account_id AND mono_transaction_id = i.id
+    ORDER BY account_id, mono_transaction_id LIMIT 1
   ) t ON true
 ),
 superseded AS (
@@ -49,7 +51,7 @@ inserted AS (
      occurred_at, booking_date, occurred_text, extra, changed_at, run_id)
   SELECT :account_id, c.id, c.amount, c.type, c.currency, c.narration, c.category, c.balance,
          c.occurred_at, c.booking_date, c.occurred_text, c.extra, clock.now, :run_id::uuid
-  FROM clock, compared c WHERE c.stored_id IS NULL ORDER BY c.id
+  FROM clock, compared c WHERE c.stored_id IS NULL  -- in the order of `incoming`: by id
   RETURNING 1
 ),
 updated AS (

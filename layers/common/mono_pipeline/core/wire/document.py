@@ -76,7 +76,7 @@ def refuse_excess(body: bytes) -> None:
     Raises:
         MonoUnintelligible: `too_large`.
     """
-    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
+    if len(body) > MAX_VALUES and sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
         raise MonoUnintelligible(Refusal.TOO_LARGE)
 
 

@@ -24,10 +24,10 @@ class TransactionPage:
     """Page `number` (from 1), with every row either good or rejected: `seen == row_count + len(rejected)`.
 
     `rows_json` is an array for `json_to_recordset` with one object a good row: `id`, `amount` (minor units), `type`
-    (debit or credit), `currency` (or null), `narration` ("" where the bank says nothing), `category` (or null),
-    `balance` (minor units or null), `date` (RFC 3339, as Mono sent it, at most microseconds), `extra` (an object of the
-    fields that nobody knows yet, numbers as they were spelled, or null). `total` counts the rows that Mono has, by its
-    own word. `not_ready` is `data: null`: not an empty page but no page.
+    (debit or credit), `date` (RFC 3339, as Mono sent it, at most microseconds), and, null or left out where there is
+    none, `currency`, `narration`, `category`, `balance` (minor units) and `extra` (an object of the fields that nobody
+    knows yet, numbers as they were spelled). `total` counts the rows that Mono has, by its own word. `not_ready` is
+    `data: null`: not an empty page but no page.
     """
 
     number: int
