@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-import boto3
-
 from mono_pipeline.adapters.account_store import AccountStore
+from mono_pipeline.adapters.aws import aws_client
 from mono_pipeline.adapters.evidence_store import EvidenceStore
 from mono_pipeline.adapters.flag_reader import FlagReader
 from mono_pipeline.adapters.mono_client import MonoClient
@@ -96,11 +95,11 @@ class Environment:
         if settings.database_password is not None:
             return settings.database_password.reveal()
         # signed on this machine, needed only at connect, and good for 15 minutes
-        return str(
-            boto3.client("rds").generate_db_auth_token(
-                DBHostname=settings.database_host, Port=settings.database_port, DBUsername=settings.database_user
-            )
+        rds = aws_client("rds", connect_seconds=1, read_seconds=3, attempts=3)
+        token = rds.generate_db_auth_token(
+            DBHostname=settings.database_host, Port=settings.database_port, DBUsername=settings.database_user
         )
+        return str(token)
 
 
 @cache

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mono_pipeline.adapters.aws import aws_client
 from mono_pipeline.core.errors import ConfigurationError, ParametersUnavailable
 
 if TYPE_CHECKING:
@@ -77,12 +76,7 @@ def ssm_client(*, timeout_seconds: float = 0.5) -> SSMClient:
     Two attempts, each with `timeout_seconds` to connect and to read, and up to a second between them: an SSM that is
     not there or hangs costs 2 s at most. A person's command line on a slow road gives it more.
     """
-    config = Config(
-        connect_timeout=timeout_seconds,
-        read_timeout=timeout_seconds,
-        retries={"total_max_attempts": 2, "mode": "standard"},
-    )
-    return boto3.client("ssm", config=config)
+    return aws_client("ssm", connect_seconds=timeout_seconds, read_seconds=timeout_seconds, attempts=2)
 
 
 class ParameterStore:

@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mono_pipeline.adapters.aws import aws_client
 from mono_pipeline.core.errors import InvalidInput, QueueUnavailable
 from mono_pipeline.core.identity import parse_account_id
 
@@ -121,5 +120,4 @@ class DeadLetterQueue:
 
 
 def _connect() -> SQSClient:
-    config = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 3, "mode": "standard"})
-    return boto3.client("sqs", config=config)
+    return aws_client("sqs", connect_seconds=1, read_seconds=3, attempts=3)
