@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mono_pipeline.adapters.comparison_store import ComparisonStore
 from mono_pipeline.core import schedule
 from mono_pipeline.core.classify import TreatmentKind, classify
 from mono_pipeline.core.completeness import MAX_PASSES, PassJudgement, PassOutcome, judge_pass, judge_unclear_total
@@ -23,6 +24,7 @@ from mono_pipeline.core.observer import Stage
 from mono_pipeline.core.reading import plan_reading
 from mono_pipeline.core.run import LinkStatus, RunKind, RunStatus
 from mono_pipeline.core.verdict import Verdict, VerdictKind, VerdictReason, unverifiable
+from mono_pipeline.usecases.closer_look import CloserLook
 from mono_pipeline.usecases.conclusion import Conclusion
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.pass_run import GRACE_SECONDS, PassRun, PassStop
@@ -30,6 +32,7 @@ from mono_pipeline.usecases.pass_run import GRACE_SECONDS, PassRun, PassStop
 if TYPE_CHECKING:
     from mono_pipeline.adapters.transaction_store import PassReading
     from mono_pipeline.core.deadline import Deadline
+    from mono_pipeline.core.discrepancy import Discrepancy
     from mono_pipeline.core.run import LeasedRun
     from mono_pipeline.core.wire import AccountSnapshot
     from mono_pipeline.usecases.collaborators import Collaborators
@@ -47,6 +50,14 @@ class RunEnd:
     error_code: str | None = None
     blocked: str | None = None
     paused: ProviderPaused | None = None
+
+
+class _DaysDiffer(Exception):
+    """A conclusion that is taken back, so that Mono can be asked for the rows before the run ends."""
+
+    def __init__(self, conclusion: Conclusion) -> None:
+        super().__init__("days differ")
+        self.conclusion = conclusion
 
 
 class AccountSync:
@@ -108,7 +119,14 @@ class AccountSync:
                 continue
             if snapshot.still_processing:
                 return self._incomplete(run, VerdictReason.NOT_READY, retry=schedule.NOT_READY_RETRY)
-            return self._judge(run, found, judgement, read)
+            closer = CloserLook(
+                collaborators=self._with,
+                calls=calls,
+                deadline=deadline.later(GRACE_SECONDS),
+                account=run.account,
+                today=run.today,
+            )
+            return self._judge(run, found, judgement, read, closer)
 
     def _snapshot(self, run: LeasedRun, deadline: Deadline, calls: PaidCalls) -> AccountSnapshot:
         """The account's own page: whether its data are ready, and its balance."""
@@ -117,7 +135,9 @@ class AccountSync:
         self._with.accounts.note_snapshot(run, snapshot, lease_seconds=self._with.settings.lease_seconds)
         return snapshot
 
-    def _judge(self, run: LeasedRun, found: PassReading, judgement: PassJudgement, read: PassRun) -> RunEnd:
+    def _judge(
+        self, run: LeasedRun, found: PassReading, judgement: PassJudgement, read: PassRun, closer: CloserLook
+    ) -> RunEnd:
         unclear = judgement.outcome is PassOutcome.TOTAL_UNCLEAR
         if unclear:
             judgement = judge_unclear_total(
@@ -128,15 +148,28 @@ class AccountSync:
         if judgement.outcome is not PassOutcome.COMPLETE:
             reason = judgement.reason or VerdictReason.TOTAL_DIFFERS
             return self._incomplete(run, reason, retry=schedule.INCOMPLETE_RETRY)
-        return self._complete(run, read.snapshot, found, totals_ignore_window=unclear)
+        try:
+            return self._complete(run, read.snapshot, found, totals_ignore_window=unclear)
+        except _DaysDiffer as seen:
+            around = closer.at(seen.conclusion.differing, set_aside=seen.conclusion.set_aside)
+        return self._complete(run, read.snapshot, found, totals_ignore_window=unclear, around=around)
 
     def _complete(
-        self, run: LeasedRun, snapshot: AccountSnapshot, found: PassReading, *, totals_ignore_window: bool
+        self,
+        run: LeasedRun,
+        snapshot: AccountSnapshot,
+        found: PassReading,
+        *,
+        totals_ignore_window: bool,
+        around: Discrepancy | None = None,
     ) -> RunEnd:
-        """Verdict, watermark and the end of the run, in one commit."""
+        """Verdict, watermark and the end of the run, in one commit. A mismatch ends only together with its rows."""
         with self._with.database.transaction():
             self._with.runs.hold(run)
-            verdict = Conclusion(self._with, run, snapshot).draw(found)
+            conclusion = Conclusion(self._with, run, snapshot)
+            verdict = conclusion.draw(found)
+            if verdict.kind is VerdictKind.MISMATCH and around is None:
+                raise _DaysDiffer(conclusion)
             self._with.runs.finish_complete(
                 run,
                 verdict,
@@ -146,6 +179,8 @@ class AccountSync:
                 interval_seconds=self._with.settings.sync_interval_hours * 3600,
                 deep_read_days=self._with.settings.deep_read_days,
             )
+            if verdict.kind is VerdictKind.MISMATCH and around is not None:
+                ComparisonStore(self._with.database).keep(run.run_id, around)
         if found.totals.rows_read == 0:
             self._with.observer.zero_transactions(run)
             self._with.observer.event("mono.fetch.zero_transactions", run)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mono_pipeline.core.balance_chain import ChainState
 from mono_pipeline.core.removal import Absence, MissingRow, is_gone, judge_absence
-from mono_pipeline.core.verdict import Findings, Verdict, VerdictReason, judge
+from mono_pipeline.core.verdict import DifferingDay, Findings, Verdict, VerdictReason, judge
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,12 +38,17 @@ class _Absences:
 
 
 class Conclusion:
-    """Draws the conclusions of one complete pass."""
+    """Draws the conclusions of one complete pass.
+
+    `differing` are the days on which it and the tables differ, once drawn, with the ids `set_aside` left out.
+    """
 
     def __init__(self, collaborators: Collaborators, run: LeasedRun, snapshot: AccountSnapshot) -> None:
         self._with = collaborators
         self._run = run
         self._snapshot = snapshot
+        self.differing: list[DifferingDay] = []
+        self.set_aside: list[str] = []
 
     def draw(self, found: PassReading) -> Verdict:
         """Settle absences and suspicions, then compare day by day."""
@@ -52,9 +57,11 @@ class Conclusion:
         differing = stored.differing_days(run, set_aside=[])
         if differing:
             absences = self._settle_absences(found)
-            differing = stored.differing_days(run, set_aside=_ids(absences.set_aside))
+            self.set_aside = _ids(absences.set_aside)
+            differing = stored.differing_days(run, set_aside=self.set_aside)
         else:  # as nearly always: where every day's ids agree, none is missing
             absences = self._nothing_absent()
+        self.differing = differing
         verdict = judge(
             Findings(
                 differing=differing,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     type Event = dict[str, Any]
 
 _LARGEST_PAGE: Final = 500
+_JSON: Final = (str, int, float, dict, list, type(None))
 
 
 class Operations:
@@ -89,4 +90,4 @@ class Operations:
 
 def _plain(row: Event) -> Event:
     """A row as JSON: dates, instants and ids as text."""
-    return {name: value if isinstance(value, str | int | None) else str(value) for name, value in row.items()}
+    return {name: value if isinstance(value, _JSON) else str(value) for name, value in row.items()}

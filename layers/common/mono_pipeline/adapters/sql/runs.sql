@@ -106,7 +106,7 @@ UPDATE bank_accounts
 SELECT r.run_id, a.mono_account_id AS account_id, r.kind, r.status, r.started_at, r.finished_at, r.requested_at, r.verdict,
        r.verdict_reason, r.first_bad_day, r.rows_seen, r.rows_inserted, r.rows_updated, r.rows_unchanged,
        r.rows_quarantined, r.window_start, r.window_end, r.pages_read, r.mono_total, r.error_code, r.correlation_id,
-       a.link_status
+       r.mismatch, a.link_status
 FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
 WHERE r.run_id = :run_id;
 
