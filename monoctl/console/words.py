@@ -20,6 +20,11 @@ def amount(minor: int | None, currency: str) -> str:
     return NOTHING if minor is None else f"{currency} {Decimal(minor).scaleb(-2):,.2f}"
 
 
+def signed(minor: int, direction: str) -> str:
+    """Return an amount in minor units with the sign of its direction and without its currency: `-1,200.00`."""
+    return f"{Decimal(minor if direction == 'credit' else -minor).scaleb(-2):,.2f}"
+
+
 def number(count: int | None) -> str:
     """Return a count with its thousands apart."""
     return NOTHING if count is None else f"{count:,}"

@@ -22,6 +22,7 @@ _STYLES: Final = {
     "failed": "red",
     "refused": "red",
     "unlinked": "dim",
+    "open": "yellow",
 }
 
 

@@ -30,6 +30,12 @@ class SuspicionStore:
         the new one counts, and the old one, if the bank goes on not showing it, is a matter of evidence.
         """
         with self._database.transaction():
+            raised = self._database.row(_SQL["account_of_suspicion"], id=suspicion)
+            if raised is None:
+                return False
+            # The account first, as every flush does: nothing of this account may come between the decision and what
+            # follows from it, and whoever ends a run holds the account while it settles suspicions.
+            self._database.rows(_LOCK, account_id=raised["account_id"])
             decided = self._database.row(
                 _SQL["decide_suspicion"],
                 id=suspicion,
@@ -38,8 +44,6 @@ class SuspicionStore:
             )
             if decided is None:
                 return False
-            # no flush of this account may come between the decision and what follows from it
-            self._database.rows(_LOCK, account_id=decided["account_id"])
             if same:
                 self._database.rows(
                     _SQL["disappear"],

@@ -10,6 +10,7 @@ from mono_pipeline.core.errors import AccountUnknown, InvalidInput, PipelineErro
 from mono_pipeline.core.identity import parse_account_id
 from mono_pipeline.usecases.account_import import AccountImport
 from mono_pipeline.usecases.paid_calls import PaidCalls
+from mono_pipeline.usecases.suspicions import Suspicions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,8 @@ class Operations:
             "accounts.list": self._list,
             "accounts.show": self._show,
             "runs.show": self._run,
+            "duplicates.list": self._suspicions,
+            "duplicates.decide": lambda event, deadline: Suspicions(self._with).decide(event, deadline),
         }
         try:
             action = actions.get(event.get("action", ""))
@@ -86,6 +89,10 @@ class Operations:
         if run is None:
             raise RunUnknown
         return {"run": _plain(run)}
+
+    def _suspicions(self, event: Event, _deadline: Deadline) -> Event:
+        rows, following = Suspicions(self._with).page(event)
+        return {"suspicions": [_plain(row) for row in rows], "next": following}
 
 
 def _plain(row: Event) -> Event:

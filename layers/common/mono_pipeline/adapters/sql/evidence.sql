@@ -120,6 +120,7 @@ WHERE d.account_id = :account_id AND d.status = 'open'
     SELECT id FROM sync_flushes f, unnest(f.ids) AS id WHERE f.run_id = :run_id AND f.pass = :pass_number)) IS TRUE;
 
 -- name: list_suspicions
+-- In the order of their raising, after an id.
 SELECT d.id, a.mono_account_id AS account_id, d.old_id, d.new_id, d.status, d.raised_at, d.decided_at, d.decided_by,
        t.booking_date, t.amount_minor, t.direction, t.currency, t.narration
 FROM duplicate_suspicions d
@@ -127,6 +128,9 @@ JOIN bank_accounts a ON a.id = d.account_id
 JOIN bank_transactions t ON t.account_id = d.account_id AND t.mono_transaction_id = d.old_id
 WHERE (:account::text IS NULL OR a.mono_account_id = :account) AND (:every OR d.status = 'open') AND d.id > :after
 ORDER BY d.id LIMIT :limit;
+
+-- name: account_of_suspicion
+SELECT account_id FROM duplicate_suspicions WHERE id = :id AND status = 'open';
 
 -- name: decide_suspicion
 UPDATE duplicate_suspicions d SET status = :status, decided_at = pipeline_now(), decided_by = :decided_by
