@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mono_pipeline.adapters.postgres import StatementRefused
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.completeness import PassTotals
 from mono_pipeline.core.run import RowCounts
@@ -40,26 +41,9 @@ class TransactionStore:
 
     def flush(self, run: LeasedRun, pages: Sequence[TransactionPage]) -> RowCounts:
         """Land the rows of consecutive pages in one transaction. Raises LeaseLost with nothing written."""
-        totals = [page.total for page in pages]
         with self._database.transaction():
             self._runs.hold(run)
-            written = self._database.rows(
-                _SQL["flush_rows"],
-                account_id=run.account.id,
-                run_id=run.run_id,
-                currency=run.account.currency,
-                rows=_joined(pages),
-                rejected=json.dumps(_rejected_keys(pages)),
-                pass_number=run.pass_number,
-                first_page=pages[0].number,
-                last_page=pages[-1].number,
-                rows_read=sum(page.seen for page in pages),
-                lowest_total=min(totals),
-                highest_total=max(totals),
-                quarantined=sum(len(page.rejected) for page in pages),
-                pages=len(pages),
-                mono_total=totals[-1],
-            )[0]
+            written = self._land(run, pages)
             self._quarantine(run, pages)
         return _counts(pages, inserted=written["inserted"], updated=written["updated"])
 
@@ -103,6 +87,43 @@ class TransactionStore:
             _SQL["close_quarantined"], account_id=run.account.id, run_id=run.run_id, pass_number=run.pass_number
         )
         return int(self._database.rows(_SQL["open_quarantine"], account_id=run.account.id)[0]["open"])
+
+    def _land(self, run: LeasedRun, pages: Sequence[TransactionPage]) -> Row:
+        """How many rows were inserted and updated.
+
+        Of a first history nothing is stored yet, but for what an interrupted run left or a drifting page repeats.
+        """
+        if run.account.last_full_read_at is not None:
+            return self._flush_rows(run, pages, look_up=True)
+        self._database.rows("SAVEPOINT unread")
+        try:
+            return self._flush_rows(run, pages, look_up=False)
+        except StatementRefused as refused:
+            if refused.constraint != "one_row_per_transaction":
+                raise
+            self._database.rows("ROLLBACK TO SAVEPOINT unread")
+            return self._flush_rows(run, pages, look_up=True)
+
+    def _flush_rows(self, run: LeasedRun, pages: Sequence[TransactionPage], *, look_up: bool) -> Row:
+        totals = [page.total for page in pages]
+        return self._database.rows(
+            _SQL["flush_rows"],
+            look_up=look_up,
+            account_id=run.account.id,
+            run_id=run.run_id,
+            currency=run.account.currency,
+            rows=_joined(pages),
+            rejected=json.dumps(_rejected_keys(pages)),
+            pass_number=run.pass_number,
+            first_page=pages[0].number,
+            last_page=pages[-1].number,
+            rows_read=sum(page.seen for page in pages),
+            lowest_total=min(totals),
+            highest_total=max(totals),
+            quarantined=sum(len(page.rejected) for page in pages),
+            pages=len(pages),
+            mono_total=totals[-1],
+        )[0]
 
     def _quarantine(self, run: LeasedRun, pages: Sequence[TransactionPage]) -> None:
         rejected = [

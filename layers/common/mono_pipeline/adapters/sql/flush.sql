@@ -4,7 +4,8 @@
 -- per-day digest and counts for the run, so that rows, digest and counts are of one commit and one round trip. Returns how many
 -- rows were inserted and updated.
 -- Stored rows are looked up one by one (LATERAL): joined freely, each flush would read the whole account. LIMIT 1 of a unique key
--- asks for a plain index scan; a bitmap for every single row takes a third longer.
+-- asks for a plain index scan; a bitmap for every single row takes a third longer. Without :look_up every row is taken for new:
+-- one that is not is refused by the unique key, and nothing is written.
 WITH clock AS MATERIALIZED (SELECT pipeline_now() AS now),
 parsed AS MATERIALIZED (
   SELECT r.*, r.date::timestamptz AS occurred_at
@@ -31,7 +32,7 @@ compared AS MATERIALIZED (
   FROM incoming i
   LEFT JOIN LATERAL (
     SELECT id, disappeared_at, amount_minor, direction, currency, narration, category, balance_after_minor, occurred_at, extra
-    FROM bank_transactions WHERE account_id = :account_id AND mono_transaction_id = i.id
+    FROM bank_transactions WHERE :look_up::boolean AND account_id = :account_id AND mono_transaction_id = i.id
     ORDER BY account_id, mono_transaction_id LIMIT 1
   ) t ON true
 ),
