@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mono_pipeline.adapters.statements import statements
@@ -124,12 +125,16 @@ class EvidenceStore:
         return judge_chain(self._balances(run, run.days))
 
     def chain_before(self, run: LeasedRun) -> BalanceChain:
-        """The running balances of the newest day with rows before the covered ones, judged; no day at all holds."""
+        """The running balances of the days just before the covered ones, judged; no day at all holds.
+
+        They reach back to the newest day that the pass did not read. The day in between was read too, more or less of
+        it, and agrees with the covered ones whatever became of the days before it.
+        """
         if run.days is None:
             return judge_chain([])
-        row = self._database.rows(_SQL["day_before"], account_id=run.account.id, covered_start=run.days.start)[0]
-        day = row["day"]
-        return judge_chain([] if day is None else self._balances(run, DateWindow(start=day, end=day)))
+        read_from, last = run.days.widened(1).start, run.days.start - timedelta(days=1)
+        row = self._database.rows(_SQL["day_before"], account_id=run.account.id, day=read_from)[0]
+        return judge_chain(self._balances(run, DateWindow(start=row["day"] or last, end=last)))
 
     def _balances(self, run: LeasedRun, days: DateWindow | None) -> list[DayBalances]:
         """The running balances of each of `days` (None: every day) that has rows, oldest first."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mono_pipeline.adapters.transaction_store import PassReading
+    from mono_pipeline.core.balance_chain import BalanceChain
     from mono_pipeline.core.run import LeasedRun
     from mono_pipeline.core.wire import AccountSnapshot
     from mono_pipeline.usecases.collaborators import Collaborators
@@ -128,13 +129,21 @@ class Conclusion:
         covered = evidence.chain(run, closing=balance)
         if covered.state is not ChainState.HOLDS:
             return _CHAIN_REASONS[covered.state]
-        before = evidence.chain_before(run)
-        ends_known = before.state is ChainState.HOLDS and None not in (before.closing, covered.opening)
-        if ends_known and before.closing != covered.opening:
+        if self._history_changed(covered):
             return VerdictReason.HISTORY_CHANGED
         if None not in (balance, covered.closing) and balance != covered.closing:
             return VerdictReason.BALANCE_AHEAD
         return None
+
+    def _history_changed(self, covered: BalanceChain) -> bool:
+        """Whether the covered days do not go on from what is stored before them: something older is not as it was.
+
+        A chain that breaks on the way to them says so too, where the whole history has been read once.
+        """
+        before = self._with.evidence.chain_before(self._run)
+        if before.state in {ChainState.LAGGING, ChainState.BACKWARDS}:
+            return self._run.account.last_full_read_at is not None
+        return None not in (before.closing, covered.opening) and before.closing != covered.opening
 
 
 def _ids(rows: list[MissingRow]) -> list[str]:

@@ -200,9 +200,9 @@ SELECT coalesce(bool_and(
 FROM ends;
 
 -- name: day_before
--- The newest day with rows before the covered ones.
+-- The newest day with rows before a day.
 SELECT max(booking_date) AS day FROM bank_transactions
-WHERE account_id = :account_id AND disappeared_at IS NULL AND booking_date < :covered_start::date;
+WHERE account_id = :account_id AND disappeared_at IS NULL AND booking_date < :day::date;
 
 -- name: ask_for_deep_read
 UPDATE bank_accounts SET deep_read_due_at = pipeline_now() WHERE id = :account_id;
