@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mono_pipeline import __version__
-from monoctl.commands import accounts, duplicates, flag, logs, secrets, sync
+from monoctl.commands import accounts, duplicates, flag, logs, secrets, sync, verify
 from monoctl.console.output import Output
 from monoctl.environment import EnvironmentName
 from monoctl.session import Session, Wiring
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(accounts.app, name="accounts")
 app.command("sync")(sync.sync)
+app.command("verify")(verify.verify)
 app.add_typer(duplicates.app, name="duplicates")
 app.add_typer(flag.app, name="flag")
 app.add_typer(secrets.app, name="secrets")

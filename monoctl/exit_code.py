@@ -12,6 +12,8 @@ from mono_pipeline.usecases.flag_editor import FlagConflict
 from monoctl.errors import Defect, NotAllowed, OpsRefused, Unanswered
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from monoctl.reach.answer import SyncAnswer
 
 
@@ -66,6 +68,18 @@ _VERDICTS: Final = {
     VerdictKind.UNVERIFIABLE.value: ExitCode.INCOMPLETE,
     VerdictKind.MISMATCH.value: ExitCode.MISMATCH,
 }
+# Of many accounts, what is wrong goes before what is not known, and that before what only waits.
+_GRAVITY: Final = (
+    ExitCode.AS_PROMISED,
+    ExitCode.DEFERRED,
+    ExitCode.INCOMPLETE,
+    ExitCode.BLOCKED,
+    ExitCode.DOWN,
+    ExitCode.CANNOT_TELL,
+    ExitCode.USAGE,
+    ExitCode.DEFECT,
+    ExitCode.MISMATCH,
+)
 # When it is the provider that fails, the run stays open and is paused: a run that *ended* for one of these reasons
 # ended because Mono refuses this one account.
 _REFUSED_ACCOUNT: Final = frozenset(
@@ -88,6 +102,16 @@ def of_answer(answer: SyncAnswer) -> ExitCode:
         refused = answer.run is not None and answer.run.error_code in _REFUSED_ACCOUNT
         return ExitCode.BLOCKED if refused else ExitCode.DOWN
     return _STATUSES.get(answer.status, ExitCode.CANNOT_TELL)
+
+
+def of_verdict(kind: str) -> ExitCode:
+    """Return the exit code of a verdict on stored rows; a word that is not known here cannot be told."""
+    return _VERDICTS.get(kind, ExitCode.CANNOT_TELL)
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the exit code of many: the gravest; of none, that all is as promised."""
+    return max(codes, key=_GRAVITY.index, default=ExitCode.AS_PROMISED)
 
 
 def _named(name: str) -> type[errors.PipelineError]:

@@ -1,15 +1,12 @@
 """`monoctl sync`: one account, from the question to the verdict."""
 
-import re
-from datetime import date
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from mono_pipeline.core.booking import DateWindow
-from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.identity import parse_account_id
+from monoctl.days import read_window
 from monoctl.exit_code import of_answer
 from monoctl.reach import SyncAnswer
 from monoctl.session import Session
@@ -44,21 +41,10 @@ def sync(
 
 def _wanted(account: str, start: str | None, end: str | None) -> SyncWanted:
     account_id = parse_account_id(account)
-    if start is None and end is None:
+    window = read_window(("--start", start), ("--end", end))
+    if window is None:
         return SyncWanted(account_id=account_id)
-    if start is None or end is None:
-        raise InvalidInput("--start" if start is None else "--end", "is missing: give both days, or none")
-    window = DateWindow(start=_day("--start", start), end=_day("--end", end))
     return SyncWanted(account_id=account_id, start=window.start, end=window.end)
-
-
-def _day(option: str, text: str) -> date:
-    try:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise InvalidInput(option, f"{text[:20]!r} is no day; write it as 2026-11-24")
 
 
 def _show(session: Session, answer: SyncAnswer) -> None:

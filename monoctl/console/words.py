@@ -20,9 +20,14 @@ def amount(minor: int | None, currency: str) -> str:
     return NOTHING if minor is None else f"{currency} {Decimal(minor).scaleb(-2):,.2f}"
 
 
+def money(minor: int) -> str:
+    """Return minor units as major ones, without their currency: `1,234,567.89`."""
+    return f"{Decimal(minor).scaleb(-2):,.2f}"
+
+
 def signed(minor: int, direction: str) -> str:
     """Return an amount in minor units with the sign of its direction and without its currency: `-1,200.00`."""
-    return f"{Decimal(minor if direction == 'credit' else -minor).scaleb(-2):,.2f}"
+    return money(minor if direction == "credit" else -minor)
 
 
 def number(count: int | None) -> str:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from mono_pipeline.core.errors import AccountUnknown, InvalidInput, PipelineError, RunUnknown
 from mono_pipeline.core.identity import parse_account_id
+from mono_pipeline.usecases.account_check import check_account
 from mono_pipeline.usecases.account_import import AccountImport
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.suspicions import Suspicions
@@ -37,6 +38,7 @@ class Operations:
             "accounts.list": self._list,
             "accounts.show": self._show,
             "runs.show": self._run,
+            "verify.account": self._verify,
             "duplicates.list": self._suspicions,
             "duplicates.decide": lambda event, deadline: Suspicions(self._with).decide(event, deadline),
         }
@@ -89,6 +91,13 @@ class Operations:
         if run is None:
             raise RunUnknown
         return {"run": _plain(run)}
+
+    def _verify(self, event: Event, deadline: Deadline) -> Event:
+        answer = check_account(self._with, event, deadline)
+        for name in ("run", "newest_end"):
+            if answer.get(name) is not None:
+                answer[name] = _plain(answer[name])
+        return answer
 
     def _suspicions(self, event: Event, _deadline: Deadline) -> Event:
         rows, following = Suspicions(self._with).page(event)
