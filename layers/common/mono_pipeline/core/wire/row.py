@@ -14,7 +14,7 @@ from mono_pipeline.core.booking import LAGOS
 from mono_pipeline.core.wire.document import Flaw, Json, Repeated, find_flaw, spell
 from mono_pipeline.core.wire.quarantine import RejectedRow, RejectionReason, reject
 
-_MAX_MINOR = 2**63 - 1  # PostgreSQL's bigint
+MAX_MINOR = 2**63 - 1  # PostgreSQL's bigint
 # In UTC, as Mono's instants are: instants of one zone compare three times as fast.
 _EARLIEST = datetime(1990, 1, 1, tzinfo=LAGOS).astimezone(UTC)
 _DAYS_AHEAD = 366  # a value-dated row may lie ahead; more than a year is a broken clock
@@ -24,19 +24,16 @@ _quote = json.JSONEncoder(ensure_ascii=False).encode
 
 # The rules of a row's fields (Mono contract 2.2).
 # Mono mints ObjectIds but promises nothing about ids, so any short plain word is one; they compare byte by byte.
-TransactionId = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]{1,64}\z")]
-Amount = Annotated[int, Field(ge=0, le=_MAX_MINOR)]
+TRANSACTION_ID = r"[A-Za-z0-9_-]{1,64}"
+TransactionId = Annotated[str, Field(pattern=rf"\A{TRANSACTION_ID}\z")]
+Amount = Annotated[int, Field(ge=0, le=MAX_MINOR)]
 Direction = Literal["debit", "credit"]
-Instant = Annotated[
-    str,
-    Field(
-        pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
-        r"(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])\z"
-    ),
-]
+INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])"
+Instant = Annotated[str, Field(pattern=rf"\A{INSTANT}\z")]
 Text = Annotated[str, Field(pattern=r"\A[^\x00]*\z")]  # the pattern also makes pydantic refuse half a surrogate pair
-Currency = Annotated[str, Field(pattern=r"\A[A-Z]{3}\z")]
-Balance = Annotated[int, Field(ge=-_MAX_MINOR, le=_MAX_MINOR)]  # may be negative: an overdraft
+CURRENCY = r"[A-Z]{3}"
+Currency = Annotated[str, Field(pattern=rf"\A{CURRENCY}\z")]
+Balance = Annotated[int, Field(ge=-MAX_MINOR, le=MAX_MINOR)]  # may be negative: an overdraft
 
 
 @dataclass(frozen=True, slots=True)
