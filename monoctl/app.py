@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mono_pipeline import __version__
-from monoctl.commands import accounts, duplicates, flag, logs, secrets, sync, verify
+from monoctl.commands import accounts, backfill, duplicates, flag, logs, secrets, sync, verify
 from monoctl.console.output import Output
 from monoctl.environment import EnvironmentName
 from monoctl.session import Session, Wiring
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(accounts.app, name="accounts")
 app.command("sync")(sync.sync)
+app.command("backfill")(backfill.backfill)
 app.command("verify")(verify.verify)
 app.add_typer(duplicates.app, name="duplicates")
 app.add_typer(flag.app, name="flag")
@@ -47,5 +48,5 @@ def monoctl(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Operate mono-pipeline: accounts, syncs, the flag, secrets and logs of one environment."""
+    """Operate mono-pipeline: accounts, syncs, verification, the flag, secrets and logs of one environment."""
     context.obj = Session(context.obj or Wiring(), given=env, output=Output(machine=json))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mono_pipeline.core import errors
 from mono_pipeline.core.classify import TABLE, TreatmentKind
@@ -12,7 +12,7 @@ from mono_pipeline.usecases.flag_editor import FlagConflict
 from monoctl.errors import Defect, NotAllowed, OpsRefused, Unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from monoctl.reach.answer import SyncAnswer
 
@@ -91,6 +91,15 @@ def of_error(error: errors.PipelineError) -> ExitCode:
     """Return the exit code of an error of the tree; the ops function's is that of the error it names."""
     kind = _named(error.code) if isinstance(error, OpsRefused) else type(error)
     return next(code for parent, code in _ERRORS if issubclass(kind, parent))
+
+
+def of_run(run: Mapping[str, Any]) -> ExitCode:
+    """Return the exit code of a run that ended, as `runs.show` shows it (columns of `sync_runs`)."""
+    if run.get("status") == "completed":
+        return of_verdict(run.get("verdict") or "")
+    if run.get("status") == "failed":
+        return ExitCode.BLOCKED if run.get("error_code") in _REFUSED_ACCOUNT else ExitCode.DOWN
+    return _STATUSES.get(str(run.get("status")), ExitCode.CANNOT_TELL)
 
 
 def of_answer(answer: SyncAnswer) -> ExitCode:

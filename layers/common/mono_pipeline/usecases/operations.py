@@ -10,6 +10,7 @@ from mono_pipeline.core.errors import AccountUnknown, InvalidInput, PipelineErro
 from mono_pipeline.core.identity import parse_account_id
 from mono_pipeline.usecases.account_check import check_account
 from mono_pipeline.usecases.account_import import AccountImport
+from mono_pipeline.usecases.backfill import Backfill
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.suspicions import Suspicions
 
@@ -39,6 +40,8 @@ class Operations:
             "accounts.show": self._show,
             "runs.show": self._run,
             "verify.account": self._verify,
+            "backfill.plan": lambda event, _deadline: Backfill(self._with).plan(event),
+            "backfill.start": lambda event, _deadline: Backfill(self._with).start(event),
             "duplicates.list": self._suspicions,
             "duplicates.decide": lambda event, deadline: Suspicions(self._with).decide(event, deadline),
         }
