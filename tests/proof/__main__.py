@@ -1,0 +1,159 @@
+"""`make proof`: everything that proves the data, whole; what each part took, and the result as a page.
+
+The parts that continuous integration samples run whole here. Each part writes its own output to `.local/proof/`; this
+program prints one line a part, writes `.local/proof.json` and `docs/proof/last.md`, and ends with 1 when a part failed.
+`--only PART` runs some of them and leaves the page as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from local.results import ROOT, STATE, ResultRow, passed, write_results
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PYTHON: Final = ".venv/bin/python"
+LAST: Final = ROOT / "docs" / "proof" / "last.md"
+LOGS: Final = STATE / "proof"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One part: what it shows, how it is run, and what it says of itself in its last lines."""
+
+    name: str
+    shows: str
+    argv: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+def _pytest(*words: str) -> tuple[str, ...]:
+    return (PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", *words)
+
+
+PARTS: Final = (
+    Part(name="faults", shows="every fault row that applies ends as expected", argv=_pytest("tests/faults")),
+    Part(
+        name="crash",
+        shows="killed or cut off at every call of every scenario, the end is the same",
+        argv=(PYTHON, "-m", "tests.crash"),
+    ),
+    Part(
+        name="sim",
+        shows="the invariants hold after every step of random lives",
+        argv=(PYTHON, "-m", "tests.sim", "--n", "2000"),
+    ),
+    Part(name="planted", shows="every planted bug is caught", argv=_pytest("tests/planted")),
+    Part(
+        name="mutation",
+        shows="unit tests of the core notice what is changed",
+        argv=(".local/mutmut/bin/python", "-m", "tests.mutation", "--report"),
+    ),
+    Part(
+        name="evidence", shows="right where it says so, after the bank changed", argv=(PYTHON, "-m", "bench.evidence")
+    ),
+    Part(name="cost", shows="what verification, history and length cost", argv=(PYTHON, "-m", "bench.cost")),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a part ended; `said` is its last line."""
+
+    part: Part
+    code: int
+    seconds: float
+    said: str
+
+
+def run(part: Part) -> Outcome:
+    """Run a part to its end, its output in a file."""
+    log = LOGS / f"{part.name}.log"
+    began = time.monotonic()
+    with log.open("w") as out:
+        ended = subprocess.run(  # noqa: S603 - ours
+            part.argv,
+            cwd=ROOT,
+            env={**os.environ, **dict(part.environment)},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    lines = [line.strip(" =") for line in log.read_text(errors="replace").splitlines() if line.strip(" =")]
+    said = lines[-1] if lines else ""
+    return Outcome(part=part, code=ended.returncode, seconds=time.monotonic() - began, said=said)
+
+
+def main() -> int:
+    """Run the parts one after the other."""
+    parser = argparse.ArgumentParser(prog="make proof", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", nargs="*", choices=[part.name for part in PARTS], default=[])
+    asked = parser.parse_args()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    outcomes = []
+    for part in PARTS:
+        if asked.only and part.name not in asked.only:
+            continue
+        outcomes.append(run(part))
+        _say(_line(outcomes[-1]))
+    rows = [
+        ResultRow(id=f"proof.{end.part.name}", what=end.part.shows, value=end.code, goal=0, ok=end.code == 0)
+        for end in outcomes
+    ]
+    write_results("proof", rows)
+    if not asked.only:
+        LAST.parent.mkdir(parents=True, exist_ok=True)
+        LAST.write_text(page(outcomes))
+    _say(f"{'everything holds' if passed(rows) else 'NOT everything holds'}; {sum(e.seconds for e in outcomes):.0f} s")
+    return 0 if passed(rows) else 1
+
+
+def page(outcomes: Sequence[Outcome]) -> str:
+    """The last whole result, for the repository."""
+    head = [
+        "# The last whole proof",
+        "",
+        f"`make proof`, {datetime.now(UTC):%Y-%m-%d}, commit {_commit()}. [What each part claims](../proof.md).",
+        "",
+        "| part | shows | result | seconds | its last line |",
+        "|---|---|---|---|---|",
+    ]
+    rows = [
+        f"| {end.part.name} | {end.part.shows} | {'holds' if end.code == 0 else 'FAILS'} | {end.seconds:.0f} |"
+        f" {end.said.replace('|', '/')} |"
+        for end in outcomes
+    ]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def _line(end: Outcome) -> str:
+    return f"{end.part.name:9} {'holds' if end.code == 0 else 'FAILS':5} {end.seconds:6.0f} s  {end.said}"
+
+
+def _commit() -> str:
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--exclude=*"],  # noqa: S607 - git from PATH
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return told.stdout.strip()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
