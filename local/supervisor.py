@@ -185,7 +185,8 @@ class Supervisor:
             build=ARTIFACTS,
             runtime=make_runtime_folder(self._settings.state_dir / "runtime"),
             logs=self._settings.logs,
-            shared_environment={**CREDENTIALS, "AWS_ENDPOINT_URL": self._aws_url},
+            # the functions connect as their own role, which owns nothing; migrations are the owner's
+            shared_environment={**CREDENTIALS, "AWS_ENDPOINT_URL": self._aws_url, "DATABASE_OWNER": SUPERUSER},
             concurrency=self._settings.concurrency,
             send_to_queue=queue_sender(self._template, endpoint=self._aws_url),
         )
@@ -251,7 +252,6 @@ class Supervisor:
     def _parameters(self) -> dict[str, str]:
         return {
             "MonoAppId": SANDBOX_APP if self._settings.mono_base_url is None else "",
-            "DatabaseUser": SUPERUSER,
             **{_PARAMETERS[name]: value for name, value in self._settings.variables.items()},
             "Environment": "local",
             "DatabaseHost": LOOPBACK,

@@ -23,6 +23,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if event.get("action") == "migrate":
         from mono_pipeline.adapters.migrator import migrate  # noqa: PLC0415 - only this action pays for Alembic
 
-        return {"applied": migrate(here.address.url, MIGRATIONS, ssl_context=here.address.ssl_context)}
+        owner = here.owner_address
+        return {"applied": migrate(owner.url, MIGRATIONS, ssl_context=owner.ssl_context)}
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
     return Operations(here.collaborators).perform(event, deadline)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from mono_pipeline.adapters.account_store import AccountStore
@@ -49,15 +49,15 @@ class Environment:
     @cached_property
     def address(self) -> DatabaseAddress:
         """Where PostgreSQL is: over verified TLS, but for the embedded stack's own server."""
-        settings = self.settings
-        return DatabaseAddress(
-            host=settings.database_host,
-            port=settings.database_port,
-            database=settings.database_name,
-            user=settings.database_user,
-            password=self._password,
-            ssl_context=_verifying_context(self._environ) if settings.database_sslmode == "verify-full" else None,
-        )
+        return self._address_as(self.settings.database_user)
+
+    @cached_property
+    def owner_address(self) -> DatabaseAddress:
+        """The same as the owner of the tables, `DATABASE_OWNER`: who migrates them, and nobody else.
+
+        Without that variable it is the functions' own role.
+        """
+        return self._address_as(self._environ.get("DATABASE_OWNER") or self.settings.database_user)
 
     @cached_property
     def database(self) -> Database:
@@ -90,14 +90,25 @@ class Environment:
             patience=Patience,
         )
 
-    def _password(self) -> str:
+    def _address_as(self, user: str) -> DatabaseAddress:
+        settings = self.settings
+        return DatabaseAddress(
+            host=settings.database_host,
+            port=settings.database_port,
+            database=settings.database_name,
+            user=user,
+            password=partial(self._password, user),
+            ssl_context=_verifying_context(self._environ) if settings.database_sslmode == "verify-full" else None,
+        )
+
+    def _password(self, user: str) -> str:
         settings = self.settings
         if settings.database_password is not None:
             return settings.database_password.reveal()
         # signed on this machine, needed only at connect, and good for 15 minutes
         rds = aws_client("rds", connect_seconds=1, read_seconds=3, attempts=3)
         token = rds.generate_db_auth_token(
-            DBHostname=settings.database_host, Port=settings.database_port, DBUsername=settings.database_user
+            DBHostname=settings.database_host, Port=settings.database_port, DBUsername=user
         )
         return str(token)
 

@@ -149,7 +149,7 @@ def test_with_the_flag_off_nothing_is_asked_for(pipeline: Pipeline) -> None:
     account = pipeline.link(transactions=10)
     pipeline.ssm.set("false")
 
-    said = backfill(pipeline, "--account", account, "--from", "2026-01-01", "--to", "2026-02-28")
+    said = backfill(pipeline, "--account", account, "--from", "2020-01-01", "--to", "2020-02-28")
 
     assert said.exit_code == 3
     assert pipeline.runs(account) == []
@@ -177,7 +177,7 @@ def test_the_estimate_is_of_rows_stored_and_the_pace_of_runs(pipeline: Pipeline)
     [
         ({"from": "2199-01-01", "to": "2199-02-01"}, "InvalidInput"),
         ({}, "InvalidInput"),
-        ({"account_id": "0" * 24, "from": "2026-01-01", "to": "2026-02-01"}, "AccountUnknown"),
+        ({"account_id": "0" * 24, "from": "2020-01-01", "to": "2020-02-01"}, "AccountUnknown"),
     ],
 )
 def test_a_wrong_question_is_refused(pipeline: Pipeline, arguments: dict[str, str], code: str) -> None:
@@ -192,6 +192,6 @@ def test_an_unlinked_account_is_refused(pipeline: Pipeline) -> None:
     """There is nothing to read it with."""
     account = pipeline.link(transactions=1)
     pipeline.rows("UPDATE bank_accounts SET link_status = 'unlinked'")
-    event = {"action": "backfill.start", "account_id": account, "from": "2026-01-01", "to": "2026-01-31"}
+    event = {"action": "backfill.start", "account_id": account, "from": "2020-01-01", "to": "2020-01-31"}
 
     assert Operations(pipeline.worker).perform(event, Deadline.after(5))["error"]["code"] == "AccountBlocked"
