@@ -127,6 +127,21 @@ def test_our_own_message_for_an_interrupted_run_asks_for_no_other(new_pipeline: 
         assert [run["status"] for run in pipeline.runs(account)] == ["completed"]
 
 
+def test_our_own_message_that_comes_late_asks_for_nothing(pipeline: Pipeline) -> None:
+    """The run it was sent for is over: the queue delivered it again, or the tick's reminder came behind it."""
+    account = pipeline.link(transactions=20)
+    pipeline.sync(account)
+    pipeline.let_pass(minutes=11)
+    pipeline.sandbox.clear_requests()
+    onward = FetchRequested(account_id=account, correlation_id="c", requested_by="webhook", hop=1)
+
+    for message in (pipeline.from_schedule(account), onward):
+        assert pipeline.wake(account, message=message) is Served.DONE
+
+    assert len(pipeline.runs(account)) == 1
+    assert pipeline.page_requests(account) == []
+
+
 def test_out_of_time_passes_the_run_on_with_one_more_hop(new_pipeline: Callable[..., Pipeline]) -> None:
     """One message, to the queue it came from, as often as it takes."""
     pipeline = new_pipeline(pages_in_flight=1)
@@ -148,6 +163,7 @@ def test_from_the_hop_cap_on_the_tick_goes_on(new_pipeline: Callable[..., Pipeli
     """AWS cuts a chain of messages at sixteen: ours ends before, and the run is not forgotten."""
     pipeline = new_pipeline(pages_in_flight=1)
     account = pipeline.link(transactions=70)
+    pipeline.request(account)
     last = FetchRequested(account_id=account, correlation_id="c", requested_by="test", hop=MAX_HOPS)
 
     assert pipeline.wake(account, message=last, seconds=0) is Served.CONTINUES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
     from mono_pipeline.core.verdict import Verdict
 
 _SQL = statements("runs")
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenRuns:
-    """What an account has open: a run that was `started` (under way or interrupted), requests that are `waiting`."""
-
-    started: bool
-    waiting: bool
 
 
 class RunStore:
@@ -65,10 +56,9 @@ class RunStore:
         if row is not None:
             raise AlreadyRunning(str(row["lease_run_id"]))
 
-    def open_runs(self, account_id: int) -> OpenRuns:
-        """Which kinds of open run the account has."""
-        row = _expected(self._database.row(_SQL["open_runs"], account_id=account_id))
-        return OpenRuns(started=row["started"], waiting=row["waiting"])
+    def has_waiting(self, account_id: int) -> bool:
+        """Whether a run of the account is asked for that has not started yet."""
+        return self._database.row(_SQL["waiting_run"], account_id=account_id) is not None
 
     def has_open(self, account_id: int) -> bool:
         """Whether a run of the account is asked for or under way."""

@@ -75,14 +75,13 @@ class WakeUp:
         """A message without a row (another program's) asks for the newest; one that was served asks for nothing.
 
         A run that began before such a message may have read past what it tells of, so that another one is asked for.
-        Our own messages come after their row: the run that they name may well have begun before them.
+        Our own messages come after their row: while that is open it is what is asked for, and once it is not, it was
+        served. Such a message may come late and more than once: the queue delivers again, and the tick sends again.
         """
-        runs = self._with.runs
-        open_runs = runs.open_runs(account.id)
-        ours = message.hop > 0 or message.requested_by == SCHEDULE
-        if open_runs.waiting or (open_runs.started and ours):
+        if message.hop > 0 or message.requested_by == SCHEDULE:
             return
-        if not runs.served_since(account.id, sent_at):
+        runs = self._with.runs
+        if not runs.has_waiting(account.id) and not runs.served_since(account.id, sent_at):
             runs.request(
                 account.id,
                 kind=RunKind.INCREMENTAL,

@@ -22,9 +22,8 @@ SELECT run_id FROM sync_runs
 WHERE account_id = :account_id AND status = 'running'
 ORDER BY started_at NULLS LAST, requested_at, run_id LIMIT 1;
 
--- name: open_runs
-SELECT count(started_at) > 0 AS started, count(*) > count(started_at) AS waiting FROM sync_runs
-WHERE account_id = :account_id AND status = 'running';
+-- name: waiting_run
+SELECT run_id FROM sync_runs WHERE account_id = :account_id AND status = 'running' AND started_at IS NULL LIMIT 1;
 
 -- name: served_since
 -- Whether a run started at or after an instant: whatever a message sent then asked for has been looked at.

@@ -1,0 +1,181 @@
+"""What must hold after every step, asked of PostgreSQL and of the bank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import date
+    from uuid import UUID
+
+    from tests.sim.world import Account, Shown, World
+
+# Each part names what is broken; no row means that all holds. Only one sequence's rows are in the tables.
+BROKEN = """
+WITH versions AS (
+  SELECT t.account_id, t.mono_transaction_id, t.version, t.changed_at,
+         count(v.version) AS superseded, min(v.version) AS oldest, max(v.version) AS newest,
+         max(v.superseded_at) AS superseded_at
+  FROM bank_transactions t LEFT JOIN bank_transaction_versions v USING (account_id, mono_transaction_id)
+  GROUP BY t.account_id, t.mono_transaction_id, t.version, t.changed_at
+)
+SELECT 'I8 versions have a gap: ' || mono_transaction_id AS broken FROM versions
+ WHERE superseded <> version - 1 OR (superseded > 0 AND (oldest <> 1 OR newest <> version - 1))
+UNION ALL
+SELECT 'I16 the current version does not begin where the last one ends: ' || mono_transaction_id FROM versions
+ WHERE superseded > 0 AND superseded_at <> changed_at
+UNION ALL
+SELECT 'I17 a superseded version does not end where the next one begins: ' || v.mono_transaction_id
+  FROM bank_transaction_versions v
+  JOIN bank_transaction_versions n ON (n.account_id, n.mono_transaction_id, n.version)
+                                    = (v.account_id, v.mono_transaction_id, v.version + 1)
+ WHERE n.changed_at <> v.superseded_at
+UNION ALL
+SELECT 'I16 history without its transaction: ' || v.mono_transaction_id FROM bank_transaction_versions v
+ WHERE NOT EXISTS (SELECT FROM bank_transactions t
+                    WHERE (t.account_id, t.mono_transaction_id) = (v.account_id, v.mono_transaction_id))
+UNION ALL
+SELECT 'I2 the watermark is later than today' FROM bank_accounts WHERE watermark > lagos_date(pipeline_now())
+UNION ALL
+SELECT 'I2 a watermark without a complete pass' FROM bank_accounts a
+ WHERE watermark IS NOT NULL
+   AND NOT EXISTS (SELECT FROM sync_runs r WHERE r.account_id = a.id AND r.status = 'completed')
+UNION ALL
+SELECT 'I3 a page is taken for read and its rows are not there: run ' || f.run_id
+  FROM sync_flushes f JOIN sync_runs r USING (run_id), unnest(f.ids) AS hash
+ WHERE NOT EXISTS (SELECT FROM bank_transactions t
+                    WHERE t.account_id = r.account_id AND hashtextextended(t.mono_transaction_id, 0) = hash)
+UNION ALL
+SELECT 'I3 the cursor is ahead of what is counted: run ' || run_id
+  FROM sync_flushes f JOIN sync_runs r USING (run_id)
+ GROUP BY run_id, r.rows_seen, r.pages_read
+HAVING sum(f.rows_read) > r.rows_seen OR sum(f.last_page - f.first_page + 1) > r.pages_read
+UNION ALL
+SELECT 'I3 pages are left out before page ' || first_page || ' of run ' || run_id
+  FROM (SELECT run_id, first_page, last_page, pass,
+               lag(last_page, 1, 0) OVER (PARTITION BY run_id, pass ORDER BY first_page) AS before
+          FROM sync_flushes) f
+ WHERE first_page <> before + 1
+UNION ALL
+SELECT 'I3 what a run counted is not what it wrote: run ' || r.run_id FROM sync_runs r
+ WHERE r.rows_inserted <> (
+   SELECT count(*) FROM transaction_versions v
+    WHERE v.account_id = r.account_id AND v.version = 1 AND v.run_id = r.run_id)
+UNION ALL
+SELECT 'I20 a lease without an open run' FROM bank_accounts a
+ WHERE lease_run_id IS NOT NULL
+   AND NOT EXISTS (SELECT FROM sync_runs r WHERE r.run_id = a.lease_run_id AND r.status = 'running')
+UNION ALL
+SELECT 'I18 a row disappeared with evidence left against it: ' || e.mono_transaction_id
+  FROM removal_evidence e JOIN bank_transactions t USING (account_id, mono_transaction_id)
+ WHERE t.disappeared_at IS NOT NULL
+UNION ALL
+SELECT 'I10 a row disappeared while it is under suspicion: ' || d.old_id
+  FROM duplicate_suspicions d
+  JOIN bank_transactions t ON (t.account_id, t.mono_transaction_id) = (d.account_id, d.old_id)
+ WHERE d.status = 'open' AND t.disappeared_at IS NOT NULL
+"""
+STATE = """
+SELECT a.id, a.mono_account_id, a.watermark, a.fence,
+       (SELECT count(*) FROM bank_transactions t WHERE t.account_id = a.id) AS rows,
+       (SELECT coalesce(sum(version), 0) FROM bank_transactions t WHERE t.account_id = a.id) AS versions,
+       (SELECT count(*) FROM sync_runs r WHERE r.account_id = a.id AND r.status = 'completed') AS completed,
+       (SELECT max(extract(epoch FROM started_at)::float8) FROM sync_runs r WHERE r.account_id = a.id) AS last_start,
+       EXISTS (SELECT FROM sync_runs r WHERE r.account_id = a.id AND r.status = 'running' AND r.started_at IS NULL)
+         AS waiting
+FROM bank_accounts a
+"""
+FINISHED = """
+SELECT r.run_id, r.kind, r.verdict, r.verdict_reason, r.window_start, r.window_end, a.mono_account_id
+FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
+WHERE r.status = 'completed' AND r.finished_at > to_timestamp(:since::float8)
+ORDER BY r.finished_at
+"""
+STORED = """
+SELECT t.mono_transaction_id, t.amount_minor, t.direction, t.narration, t.category, t.balance_after_minor,
+       t.booking_date
+FROM bank_transactions t JOIN bank_accounts a ON a.id = t.account_id
+WHERE a.mono_account_id = :account AND t.disappeared_at IS NULL
+"""
+
+
+@dataclass
+class Checker:
+    """Checks one world; keeps what must only grow."""
+
+    world: World
+    before: dict[str, dict[str, Any]] = field(default_factory=dict)
+    checked_until: float = 0.0
+    verdicts: dict[str, int] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise AssertionError naming every invariant that does not hold."""
+        world = self.world
+        broken = [row["broken"] for row in world.ground.checker.rows(BROKEN)]
+        broken += world.stale_commits
+        for state in world.ground.checker.rows(STATE):
+            broken += self._only_grows(state)
+            broken += self._no_wake_up_lost(state)
+            self.before[state["mono_account_id"]] = state
+        until = world.now()
+        for run in world.ground.checker.rows(FINISHED, since=self.checked_until):
+            kind = run["verdict"] if run["verdict_reason"] is None else f"{run['verdict']} {run['verdict_reason']}"
+            self.verdicts[kind] = self.verdicts.get(kind, 0) + 1
+            if run["verdict"] == "verified":
+                broken += self._honest(run)
+        self.checked_until = until
+        assert not broken, "\n".join(broken)
+
+    def stored(self, account: Account) -> Shown:
+        """What is stored of an account, without what disappeared."""
+        rows = self.world.ground.checker.rows(STORED, account=account.mono_id)
+        return {row.pop("mono_transaction_id"): tuple(row.values()) for row in rows}
+
+    def _only_grows(self, state: dict[str, Any]) -> list[str]:
+        before = self.before.get(state["mono_account_id"])
+        if before is None:
+            return []
+        broken = [
+            f"{what}: {before[name]} became {state[name]}"
+            for name, what in (
+                ("fence", "I20 the fence fell"),
+                ("rows", "I18 a transaction was deleted"),
+                ("versions", "I15 a version was taken back"),
+            )
+            if state[name] < before[name]
+        ]
+        if before["watermark"] is not None and (state["watermark"] is None or state["watermark"] < before["watermark"]):
+            broken.append(f"I2 the watermark fell from {before['watermark']} to {state['watermark']}")
+        if state["watermark"] != before["watermark"] and state["completed"] == before["completed"]:
+            broken.append("I2 the watermark moved without a complete pass")
+        return broken
+
+    def _no_wake_up_lost(self, state: dict[str, Any]) -> list[str]:
+        sent_at = self.world.wake_ups.get(state["mono_account_id"])
+        if sent_at is None or state["waiting"] or (state["last_start"] or 0.0) >= sent_at:
+            return []
+        return ["I4 a wake-up was acknowledged, and no run began after it or waits to"]
+
+    def _honest(self, run: dict[str, Any]) -> list[str]:
+        """I1: `verified` was said, so that on the covered days the tables hold what the bank showed during the pass."""
+        account = next(each for each in self.world.accounts if each.mono_id == run["mono_account_id"])
+        shown = account.shown[_began(self.world, run["run_id"]) :]
+        days = (run["window_start"], run["window_end"])
+        stored = {key: row for key, row in self.stored(account).items() if _covered(row[-1], days)}
+        broken = [
+            f"I1 verified, and {key} is stored as {row}, which the bank never showed"
+            for key, row in stored.items()
+            if row not in [each.get(key) for each in shown]
+        ]
+        always = set.intersection(*(set(each) for each in shown))
+        missing = {key for key in always - stored.keys() if all(_covered(each[key][-1], days) for each in shown)}
+        return broken + [f"I1 verified, and {key} is not stored" for key in sorted(missing)]
+
+
+def _began(world: World, run_id: UUID) -> int:
+    return world.pass_began.get(run_id, (0, 0))[1]
+
+
+def _covered(day: date, days: tuple[date | None, date | None]) -> bool:
+    return days[0] is None or days[1] is None or days[0] <= day <= days[1]

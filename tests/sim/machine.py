@@ -1,0 +1,395 @@
+"""The state machine: what a bank, a cloud and an operator may do to the pipeline, in any order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from local.sandbox.effects.answers import Body, RateLimited, Status
+from local.sandbox.faults import Fault
+from mono_pipeline.adapters.queue import FetchRequested
+from mono_pipeline.adapters.suspicion_store import SuspicionStore
+from mono_pipeline.core.errors import PipelineError
+from tests.crash.calls import Died
+from tests.sim.checks import Checker
+from tests.sim.world import Account, Message, World
+
+if TYPE_CHECKING:
+    from local.sandbox.effects.base import BaseEffect
+    from tests.sim.lives import Life
+    from tests.sim.world import Ground
+
+DAY: Final = 86_400
+TICK: Final = 660
+MOST_ROWS: Final = 60
+FLAGS: Final = (
+    "true",
+    "true",
+    "true",
+    "true",
+    "false",
+    "flase",
+    "",
+    '{"enabled": true, "percentage": 50}',
+    '{"enabled": true, "percentage": 100}',
+    '{"enabled": false, "percentage": 100}',
+    None,
+)
+FAULTS: Final[dict[str, BaseEffect]] = {
+    "500": Status(status=500),
+    "503": Status(status=503),
+    "429": RateLimited(retry_after="20"),
+    "401": Status(status=401),
+    "404": Status(status=404),
+    "half an answer": Body(text='{"status": "successful", "data": ['),
+    "html": Body(text="<html>down for maintenance</html>"),
+}
+
+
+@dataclass
+class Tally:
+    """Over all sequences of a process: how often each rule did something, what was seen, and every verdict."""
+
+    rules: Counter[str] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    sequences: int = 0
+    steps: int = 0
+
+
+TALLY: Final = Tally()
+index = st.integers(0, 30)
+mostly = st.sampled_from([True, True, False])
+
+
+class PipelineMachine(RuleBasedStateMachine):
+    """One sequence. `ground` is set before the first is made."""
+
+    ground: Ground
+
+    def __init__(self) -> None:
+        super().__init__()
+        TALLY.sequences += 1
+        self.world = World(self.ground)
+        self.checker = Checker(self.world)
+        self.reminting = False
+
+    @initialize(
+        rows=st.integers(0, 24),
+        days=st.sampled_from([3, 12, 40]),
+        others=st.integers(0, 7),
+        reminting=st.sampled_from([False, False, True]),
+        loaded=mostly,
+    )
+    def link(self, rows: int, days: int, others: int, *, reminting: bool, loaded: bool) -> None:
+        """Two accounts, one with next to nothing, at a bank that re-mints ids or does not; read before, or not yet."""
+        self.reminting = reminting
+        self.world.link(transactions=rows, days=days)
+        self.world.link(transactions=others, days=days)
+        if loaded:
+            self.world.let_pass(TICK)
+            self._run_out(self.world.tick(), None, "tick")
+            self.drain(None)
+            self.world.let_pass(13 * 3600)
+
+    # --- the bank
+
+    @rule(account=index, count=st.integers(1, 3))
+    def new_rows(self, account: int, count: int) -> None:
+        """The customer pays."""
+        chosen = self._with_room(account)
+        if chosen:
+            self.world.sandbox.add(chosen.mono_id, count=count)
+            self._bank("new rows")
+
+    @rule(account=index, days=st.integers(1, 30))
+    def late_row(self, account: int, days: int) -> None:
+        """A row is booked on a day that was read long ago."""
+        chosen = self._with_room(account)
+        if chosen:
+            self.world.sandbox.late(chosen.mono_id, days_ago=days)
+            self._bank("late row")
+
+    @rule(account=index, row=index, what=st.sampled_from(["narration", "amount", "category"]))
+    def amend(self, account: int, row: int, what: str) -> None:
+        """The bank changes a row."""
+        chosen, known = self._row(account, row)
+        if known:
+            now = {"narration": f"AMENDED {row}", "amount": 100 + row, "category": f"c{row % 3}"}[what]
+            self.world.sandbox.amend(chosen.mono_id, transaction=known, changes={what: now})
+            self._bank("amended")
+
+    @rule(account=index, row=index)
+    def remove(self, account: int, row: int) -> None:
+        """The bank takes a row back."""
+        chosen, known = self._row(account, row)
+        if known:
+            link = self.world.sandbox.link(chosen.mono_id)
+            book, key = link.bank_account.ledger, link.key_of(known)
+            entry = book.entries[key]
+            self.world.sandbox.remove(chosen.mono_id, transactions=[known])
+
+            def put_back() -> None:
+                ledger = link.bank_account.ledger
+                if key not in ledger.entries:
+                    link.bank_account.ledger = ledger.post([entry])
+
+            chosen.taken_out.append(put_back)
+            self._bank("removed")
+
+    @rule(account=index)
+    def put_back(self, account: int) -> None:
+        """The bank shows a removed row again, under its old id."""
+        chosen = self._account(account)
+        if chosen.taken_out:
+            chosen.taken_out.pop()()
+            self._bank("re-added")
+
+    @rule(account=index, row=index)
+    def twin(self, account: int, row: int) -> None:
+        """A second row of the same day, amount and balance."""
+        chosen, known = self._row(account, row)
+        if known and self._with_room(account):
+            self.world.sandbox.twin(chosen.mono_id, transaction=known)
+            self._bank("twin")
+
+    @precondition(lambda self: self.reminting)
+    @rule(account=index)
+    def remint(self, account: int) -> None:
+        """Every row of an account gets a new id."""
+        self.world.sandbox.remint(self._account(account).mono_id)
+        self._bank("re-minted")
+
+    @rule(account=index)
+    def reshuffle(self, account: int) -> None:
+        """The pages come in another order from now on."""
+        self.world.sandbox.reshuffle(self._account(account).mono_id)
+        self._bank("reshuffled")
+
+    @rule(account=index, live=mostly)
+    def link_state(self, account: int, live: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
+        """The link dies, or the customer signs in again."""
+        mono_id = self._account(account).mono_id
+        if live:
+            self.world.sandbox.reauthorise(mono_id)
+        else:
+            self.world.sandbox.set_link_state(mono_id, state="dead")
+        self._bank("revived" if live else "dead link")
+
+    @rule(account=index, ready=mostly)
+    def data_status(self, account: int, ready: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
+        """Mono is still fetching, or has fetched."""
+        status = "AVAILABLE" if ready else "PROCESSING"
+        self.world.sandbox.set_data_status(self._account(account).mono_id, data_status=status)
+        self._bank("ready" if ready else "processing")
+
+    @rule(kind=st.sampled_from(sorted(FAULTS)), times=st.integers(1, 6), nth=st.integers(1, 4))
+    def mono_fails(self, kind: str, times: int, nth: int) -> None:
+        """A few of Mono's next answers go wrong."""
+        self.world.sandbox.inject(Fault(effect=FAULTS[kind], times=times, nth=nth))
+        TALLY.rules[f"mono fails: {kind}"] += 1
+
+    # --- time and the switch
+
+    @rule(seconds=st.sampled_from([20, 91, TICK, TICK, 13 * 3600, 13 * 3600, 25 * 3600, 8 * DAY]))
+    def time_passes(self, seconds: int) -> None:
+        """Seconds, or days."""
+        self.world.let_pass(seconds)
+        TALLY.rules["lease runs out" if seconds == 91 and self.world.lives else "time passes"] += 1
+
+    @rule(value=st.sampled_from(FLAGS))
+    def flag(self, value: str | None) -> None:
+        """The flag is set, well or badly, or cannot be read."""
+        self.world.flag.value = value
+        TALLY.rules[f"flag {value!r}"] += 1
+
+    # --- wake-ups and workers
+
+    @rule(account=index)
+    def webhook(self, account: int) -> None:
+        """A webhook was taken for durable."""
+        self._webhook(account)
+        TALLY.rules["webhook"] += 1
+
+    @rule(account=index, calls=st.integers(1, 30), seconds=st.sampled_from([60.0, 60.0, 0.0]))
+    def begin(self, account: int, calls: int, seconds: float) -> None:
+        """A webhook wakes a worker, which comes so far and stands still."""
+        self.world.deliver(self._webhook(account), seconds=seconds).advance(calls)
+        TALLY.rules["begun"] += 1
+        self._reap()
+
+    @rule(account=index, fuse=st.none() | st.integers(0, 90))
+    def sync(self, account: int, fuse: int | None) -> None:
+        """A webhook wakes a worker, which works to the end, or dies on the way."""
+        self._run_out(self.world.deliver(self._webhook(account)), fuse, "worker")
+
+    @rule(fuse=st.none() | st.integers(0, 24))
+    def tick(self, fuse: int | None) -> None:
+        """The schedule fires; perhaps it dies of it."""
+        self._run_out(self.world.tick(), fuse, "tick")
+
+    @rule(account=index, fuse=st.none() | st.integers(0, 60))
+    def ask(self, account: int, fuse: int | None) -> None:
+        """Somebody asks through the API."""
+        self._run_out(self.world.ask(self._account(account)), fuse, "api")
+
+    @precondition(lambda self: self.world.messages)
+    @rule(number=index, calls=st.integers(0, 25), seconds=st.sampled_from([60.0, 60.0, 0.0]))
+    def deliver(self, number: int, calls: int, seconds: float) -> None:
+        """A worker takes a message up, comes so far and stands still; delivered again, it is a second worker's."""
+        message = self.world.messages[number % len(self.world.messages)]
+        again = any(taken is message for _, taken in self.world.lives)
+        self.world.deliver(message, seconds=seconds).advance(calls)
+        TALLY.rules["delivered twice at once" if again else "delivered"] += 1
+        self._reap()
+
+    @precondition(lambda self: self.world.messages)
+    @rule(fuse=st.none() | st.integers(0, 90))
+    def drain(self, fuse: int | None) -> None:
+        """Workers take every message up and work to the end; the first perhaps dies of it."""
+        for message in list(self.world.messages):
+            self._run_out(self.world.deliver(message), fuse, "worker")
+            fuse = None
+
+    @precondition(lambda self: self.world.lives)
+    @rule(number=index, calls=st.integers(1, 25))
+    def advance(self, number: int, calls: int) -> None:
+        """One of the workers that stand still goes on."""
+        self._life(number).advance(calls)
+        TALLY.rules["advanced"] += 1
+        self._reap()
+
+    @precondition(lambda self: self.world.lives)
+    @rule(number=index, fuse=st.none() | st.integers(0, 40))
+    def finish(self, number: int, fuse: int | None) -> None:
+        """One of them goes on to its end, or dies on the way."""
+        self._run_out(self._life(number), fuse, "finished")
+
+    @rule(same=st.booleans())
+    def decide(self, same: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
+        """The operator decides a suspicion."""
+        if self._decide(same=same):
+            TALLY.rules["accepted" if same else "rejected"] += 1
+
+    @invariant()
+    def holds(self) -> None:
+        """Every invariant, after every step."""
+        TALLY.steps += 1
+        self.checker.check()
+
+    # --- the end
+
+    def teardown(self) -> None:
+        """Faults end; enough ticks later the tables are the bank."""
+        try:
+            if self.world.accounts:
+                self._settle()
+        finally:
+            for life, _ in self.world.lives:
+                if not life.over:
+                    life.kill()
+            TALLY.seen.update(self.world.seen)
+            TALLY.verdicts.update(self.checker.verdicts)
+
+    def _settle(self) -> None:
+        world = self.world
+        world.sandbox.clear_faults()
+        world.flag.value = "true"
+        for account in world.accounts:
+            world.sandbox.reauthorise(account.mono_id)
+            world.sandbox.set_data_status(account.mono_id, data_status="AVAILABLE")
+        world.note_shown()
+        while world.lives:
+            self._run_out(world.lives[0][0], None, "finished")
+        for seconds in (TICK, 8 * DAY, 8 * DAY, 8 * DAY):
+            world.let_pass(seconds)
+            self._run_out(world.tick(), None, "tick")
+            for _ in range(20):
+                if not world.messages:
+                    break
+                self._run_out(world.deliver(world.messages[0]), None, "worker")
+            while self._decide(same=True):
+                pass
+            self.checker.check()
+        self._tables_are_the_bank()
+
+    def _tables_are_the_bank(self) -> None:
+        world = self.world
+        left = world.ground.checker.rows("SELECT run_id, kind FROM sync_runs WHERE status = 'running'")
+        assert not left, f"I4 asked for and never served: {left}"
+        for account in world.accounts:
+            bank, stored = account.shown[-1], self.checker.stored(account)
+            lost = {key: row for key, row in bank.items() if stored.get(key) != row}
+            assert not lost, f"I1 not stored as the bank has it: {lost}, but {[stored.get(key) for key in lost]}"
+            last = world.ground.checker.rows(
+                """SELECT verdict, verdict_reason FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
+                   WHERE a.mono_account_id = :id AND r.status = 'completed' AND kind = 'full'
+                   ORDER BY finished_at DESC LIMIT 1""",
+                id=account.mono_id,
+            )
+            said = f"{last[0]['verdict']} {last[0]['verdict_reason']}" if last else "never read"
+            extra = stored.keys() - bank.keys()
+            if extra:
+                assert said in {
+                    "unverifiable history_truncated",
+                    "unverifiable suspicious_empty",
+                    "unverifiable duplicate_suspected",
+                    "unverifiable removal_pending",
+                }, f"{len(extra)} rows are stored that the bank no longer has, and the verdict is {said}"
+            TALLY.seen[f"end: {said}{' with rows that the bank has no more' if extra else ''}"] += 1
+            assert not said.startswith("mismatch"), said
+
+    # --- how a step is done
+
+    def _account(self, number: int) -> Account:
+        # most of what happens, happens to the account that has rows
+        return self.world.accounts[1 if number % 4 == 3 else 0]
+
+    def _with_room(self, number: int) -> Account | None:
+        account = self._account(number)
+        rows = len(self.world.sandbox.link(account.mono_id).bank_account.ledger.entries)
+        return account if rows < MOST_ROWS else None
+
+    def _row(self, account: int, row: int) -> tuple[Account, str | None]:
+        chosen = self._account(account)
+        link = self.world.sandbox.link(chosen.mono_id)
+        keys = sorted(link.bank_account.ledger.entries)
+        return chosen, link.transaction_id(keys[row % len(keys)]) if keys else None
+
+    def _webhook(self, account: int) -> Message:
+        body = FetchRequested(
+            account_id=self._account(account).mono_id, correlation_id="c-hook", requested_by="webhook"
+        )
+        message = Message(body=body, sent_at=self.world.now(), queue="daily")
+        self.world.messages.append(message)
+        return message
+
+    def _life(self, number: int) -> Life:
+        return self.world.lives[number % len(self.world.lives)][0]
+
+    def _bank(self, what: str) -> None:
+        self.world.note_shown()
+        TALLY.rules[what + (" while it is read" if self.world.lives else "")] += 1
+
+    def _run_out(self, life: Life, fuse: int | None, what: str) -> None:
+        life.baton.fuse = fuse
+        life.finish()
+        TALLY.rules[f"{what} killed" if life.died else what] += 1
+        self._reap()
+
+    def _reap(self) -> None:
+        for life, _message in self.world.reap():
+            if life.error is not None and not isinstance(life.error, Died | PipelineError):
+                raise life.error
+            outcome = type(life.error).__name__ if life.error is not None else str(life.outcome)
+            if not outcome.startswith("TickResult"):
+                TALLY.seen[f"{life.label}: {outcome}"] += 1
+
+    def _decide(self, *, same: bool) -> bool:
+        store = SuspicionStore(self.world.ground.checker)
+        found = store.page(account=None, every=False, limit=1)
+        return bool(found) and store.decide(found[0]["id"], same=same, decided_by="operator")

@@ -1,0 +1,325 @@
+"""The simulated world: a bank, a clock, queues, a flag, and one PostgreSQL that all workers share.
+
+Time is virtual: `pipeline_now()` is an epoch plus a sequence of milliseconds, each reading one later than the last.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local.sandbox.sandbox import Sandbox
+from local.sandbox.transport import SandboxTransport
+from local.sandbox.world import DEFAULT_KEY
+from mono_pipeline.adapters.migrator import migrate
+from mono_pipeline.adapters.parameters import Parameter
+from mono_pipeline.adapters.postgres import Database, DatabaseAddress
+from mono_pipeline.core.booking import booking_date
+from mono_pipeline.core.deadline import Deadline
+from mono_pipeline.core.errors import ParametersUnavailable
+from mono_pipeline.core.secret import Secret
+from mono_pipeline.usecases.schedule_tick import ScheduleTick
+from mono_pipeline.usecases.sync_request import SyncAsked, SyncRequest
+from mono_pipeline.usecases.wake_up import Served, WakeUp
+from tests.crash.calls import Call, GatedDatabase, gated_collaborators
+from tests.harness import SETTINGS
+from tests.sim.lives import Baton, Life
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from local.postgres import PostgresServer
+    from mono_pipeline.adapters.queue import FetchRequested
+    from mono_pipeline.core.run import LeasedRun
+    from mono_pipeline.usecases.collaborators import Collaborators
+
+EPOCH = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+PAGE, FLUSH = 5, 10
+SIM_SETTINGS = replace(
+    SETTINGS,
+    mono_secret_key=Secret(DEFAULT_KEY),
+    mono_page_limit=PAGE,
+    flush_rows=FLUSH,
+    pages_in_flight=2,
+)
+CLOCK = f"""
+CREATE SEQUENCE sim_milliseconds;
+CREATE OR REPLACE FUNCTION pipeline_now() RETURNS timestamptz LANGUAGE sql VOLATILE
+  AS $$ SELECT timestamptz '{EPOCH.isoformat()}' + nextval('sim_milliseconds') * interval '1 millisecond' $$
+"""
+FORGET = """
+SET session_replication_role = replica;
+TRUNCATE bank_accounts, account_aliases, sync_runs, sync_flushes, bank_transactions, bank_transaction_versions,
+  quarantined_transactions, coverage_ledger, removal_evidence, duplicate_suspicions;
+SET session_replication_role = origin;
+UPDATE provider_budget SET tokens = 0, refilled_at = timestamptz '{epoch}', paused_until = NULL, pause_reason = NULL;
+ALTER SEQUENCE sim_milliseconds RESTART
+"""
+
+type Row = dict[str, Any]
+type Shown = dict[str, tuple[Any, ...]]
+
+
+@dataclass(eq=False)
+class Message:
+    """A message that lies in a queue. One that was `asked` for by somebody outside must not be lost."""
+
+    body: FetchRequested
+    sent_at: float
+    queue: str
+    deliveries: int = 0
+
+
+@dataclass
+class Queue:
+    """SQS's part: keeps what it took until it is deleted."""
+
+    world: World
+    name: str
+
+    def send(self, message: FetchRequested, *, group: str) -> None:
+        """Take one message."""
+        assert group
+        self.world.messages.append(Message(body=message, sent_at=self.world.now(), queue=self.name))
+
+    def send_many(self, messages: Any) -> int:
+        """Take all messages."""
+        for message, group in messages:
+            self.send(message, group=group)
+        return len(messages)
+
+
+class Flag:
+    """SSM's part: a value, or no answer."""
+
+    def __init__(self) -> None:
+        self.value: str | None = "true"
+
+    def get(self, name: str) -> Parameter:
+        """The flag now."""
+        if self.value is None:
+            raise ParametersUnavailable("SSM does not answer")
+        return Parameter(name=name, value=self.value, version=1)
+
+
+@dataclass
+class Account:
+    """A bank account with everything that Mono's copy has shown of it so far, the newest last."""
+
+    mono_id: str
+    shown: list[Shown] = field(default_factory=list)
+    taken_out: list[Callable[[], None]] = field(default_factory=list)
+
+
+class Watcher:
+    """The observer of one life: knows which run it works on."""
+
+    def __init__(self, world: World) -> None:
+        self.run: LeasedRun | None = None
+        self._world = world
+
+    def stage(self, *_: Any) -> None:
+        """Nothing to do."""
+
+    def error(self, _run: Any, _stage: str, reason: str) -> None:
+        """Count the reason."""
+        self._world.seen[f"error {reason}"] += 1
+
+    def zero_transactions(self, _run: Any) -> None:
+        """Count it."""
+        self._world.seen["zero transactions"] += 1
+
+    def event(self, name: str, run: LeasedRun | None, **_fields: Any) -> None:
+        """Note the run that begins or goes on."""
+        self._world.seen[name] += 1
+        if name == "mono.fetch.started" and run is not None:
+            self.run = run
+
+
+class Ground:
+    """The server's database that sequences share, one after the other, and the connections that stay open."""
+
+    def __init__(self, server: PostgresServer, name: str = "sim") -> None:
+        self.address = DatabaseAddress(host="127.0.0.1", port=server.port, database=name, user="postgres")
+        postgres = Database(replace(self.address, database="postgres"))
+        postgres.rows(f"CREATE DATABASE {name}")
+        postgres.close()
+        migrate(server.url(name), MIGRATIONS)
+        self.checker = Database(self.address)
+        for statement in CLOCK.split(";\n"):
+            self.checker.rows(statement)
+        self.idle: list[GatedDatabase] = []
+
+    def forget(self) -> None:
+        """Begin again: no account, no row, the epoch."""
+        for statement in FORGET.format(epoch=EPOCH.isoformat()).split(";\n"):
+            self.checker.rows(statement.strip())
+
+    def close(self) -> None:
+        """Close every connection."""
+        for database in (self.checker, *self.idle):
+            database.close()
+
+    def connection(self, baton: Baton) -> GatedDatabase:
+        """A warm connection, or a new one."""
+        database = self.idle.pop() if self.idle else GatedDatabase(self.address, Baton.open())
+        database._gate = Baton.open()
+        database.rows("SELECT setseed(0)")  # due times have jitter: the same in every replay
+        database._gate = baton
+        baton.database = database
+        return database
+
+
+class World:
+    """One sequence's world."""
+
+    def __init__(self, ground: Ground) -> None:
+        ground.forget()
+        self.ground = ground
+        self.sandbox = Sandbox(seed="sim", now=EPOCH)
+        self.messages: list[Message] = []
+        self.flag = Flag()
+        self.lives: list[tuple[Life, Message | None]] = []
+        self.seen: Counter[str] = Counter()
+        self.accounts: list[Account] = []
+        self.pass_began: dict[UUID, tuple[int, int]] = {}  # fence, and what was shown last then
+        self.wake_ups: dict[str, float] = {}
+        self.stale_commits: list[str] = []
+        self._moved = 0
+
+    # --- the bank
+
+    def link(self, *, transactions: int, days: int) -> None:
+        """One more account, imported."""
+        mono_id = str(self.sandbox.create_account(transactions=transactions, days=days)["id"])
+        self.accounts.append(Account(mono_id=mono_id))
+        self.note_shown()
+        self.ground.checker.rows(
+            """INSERT INTO bank_accounts (mono_account_id, first_mono_account_id, currency, account_number, bank_code)
+               VALUES (:id, :id, 'NGN', :id, 'sim')""",
+            id=mono_id,
+        )
+
+    def note_shown(self) -> None:
+        """Keep what Mono shows of each account from now on."""
+        for account in self.accounts:
+            rows = {row["id"]: as_stored(row) for row in self.sandbox.truth(account.mono_id)["copy"]}
+            if not account.shown or account.shown[-1] != rows:
+                account.shown.append(rows)
+
+    # --- time
+
+    def now(self) -> float:
+        """The database's clock in Unix seconds."""
+        row = self.ground.checker.rows("SELECT extract(epoch FROM pipeline_now())::float8 AS now")[0]
+        return float(row["now"])
+
+    def let_pass(self, seconds: int) -> None:
+        """Let time pass for everybody."""
+        self.ground.checker.rows(
+            "SELECT setval('sim_milliseconds', nextval('sim_milliseconds') + :ms)", ms=seconds * 1000
+        )
+        self._moved += seconds
+        self.sandbox.set_clock(now=EPOCH + timedelta(seconds=self._moved))
+
+    # --- work
+
+    def tick(self) -> Life:
+        """The schedule fires."""
+        return self._begin("tick", lambda using: ScheduleTick(using).tick(Deadline.after(60)))
+
+    def ask(self, account: Account) -> Life:
+        """The API is called."""
+        asked = SyncAsked(account_id=account.mono_id, window=None, correlation_id="c-api")
+
+        def work(using: Collaborators) -> Any:
+            request = SyncRequest(flag=using.flag, observer=using.observer, connect=lambda: using)
+            return request.ask(asked, Deadline.after(60)).status
+
+        return self._begin("ask", work)
+
+    def deliver(self, message: Message, *, seconds: float = 60.0) -> Life:
+        """The queue hands a message to a worker; with no `seconds` it is out of time at its first flush."""
+        message.deliveries += 1
+
+        def work(using: Collaborators) -> Served:
+            queue = using.daily if message.queue == "daily" else using.backfill
+            wake = WakeUp(using, queue=queue)
+            return wake.serve(message.body, sent_at=message.sent_at, deadline=Deadline.after(seconds))
+
+        return self._begin(f"wake-up {message.body.requested_by}", work, message)
+
+    def reap(self) -> list[tuple[Life, Message | None]]:
+        """Take the lives that are over out of the list; messages that were served are deleted."""
+        over = [(life, message) for life, message in self.lives if life.over]
+        self.lives = [(life, message) for life, message in self.lives if not life.over]
+        for life, message in over:
+            if life.baton.database is not None and not life.died:
+                self.ground.idle.append(life.baton.database)
+            if message is not None and life.error is None and message in self.messages:
+                self.messages.remove(message)
+                self._served(message, life.outcome)
+        return over
+
+    def _served(self, message: Message, served: Served) -> None:
+        outside = message.body.requested_by == "webhook" and message.body.hop == 0
+        if outside and served in {Served.DONE, Served.ALREADY_RUNNING, Served.CONTINUES, Served.PAUSED}:
+            known = self.wake_ups.get(message.body.account_id, 0.0)
+            self.wake_ups[message.body.account_id] = max(known, message.sent_at)
+
+    def _begin(self, label: str, work: Callable[[Collaborators], Any], message: Message | None = None) -> Life:
+        baton = Baton()
+        watcher = Watcher(self)
+        using = gated_collaborators(
+            baton,
+            database=self.ground.connection(baton),
+            settings=SIM_SETTINGS,
+            transport=SandboxTransport(self.sandbox),
+            parameters=self.flag,
+            daily=Queue(self, "daily"),  # type: ignore[arg-type]
+            backfill=Queue(self, "backfill"),  # type: ignore[arg-type]
+            observer=watcher,
+        )
+        flushing = [False]
+
+        def on_call(call: Call) -> None:
+            if call.kind == "http" and call.name == "transactions page 1" and watcher.run is not None:
+                self._pass_begins(watcher.run)
+            if call.name == "flush_rows":
+                flushing[0] = True
+
+        def on_answer(call: Call) -> None:
+            if call.name in {"COMMIT", "ROLLBACK"} and watcher.run is not None:
+                if call.name == "COMMIT" and flushing[0]:
+                    self._committed(watcher.run)
+                flushing[0] = False
+
+        baton.on_call, baton.on_answer = on_call, on_answer
+        life = Life(baton, lambda: work(using), label=label)
+        self.lives.append((life, message))
+        return life
+
+    def _pass_begins(self, run: LeasedRun) -> None:
+        account = next(each for each in self.accounts if each.mono_id == run.account.mono_account_id)
+        fence, _ = self.pass_began.get(run.run_id, (0, 0))
+        if run.fence >= fence:  # what a worker reads whose lease was taken over is written nowhere
+            self.pass_began[run.run_id] = (run.fence, len(account.shown) - 1)
+
+    def _committed(self, run: LeasedRun) -> None:
+        row = self.ground.checker.rows("SELECT fence FROM bank_accounts WHERE id = :id", id=run.account.id)[0]
+        if row["fence"] != run.fence:
+            self.stale_commits.append(
+                f"a flush under fence {run.fence} was committed while the fence is {row['fence']}"
+            )
+
+
+def as_stored(row: Row) -> tuple[Any, ...]:
+    """A row of the bank as the table should have it, with its Lagos day at the end."""
+    day: date = booking_date(datetime.fromisoformat(row["date"]))
+    return (row["amount"], row["type"], row["narration"], row["category"], row.get("balance"), day)
