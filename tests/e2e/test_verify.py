@@ -109,8 +109,8 @@ def test_the_functions_are_not_the_owner(owner: Database, account: str) -> None:
     assert refused == [{"may": False}]
 
 
-def test_a_month_is_backfilled_and_then_complete(
-    monoctl: Monoctl, new_account: Callable[..., str], account: str
+def test_months_are_backfilled_and_then_complete(
+    monoctl: Monoctl, owner: Database, new_account: Callable[..., str], account: str
 ) -> None:
     """Through the backfill queue and its worker; a second time there is nothing to do."""
     del account  # by now the flag is on

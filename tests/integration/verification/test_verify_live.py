@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -38,8 +38,12 @@ def live(pipeline: Pipeline, account: str, **arguments: Any) -> dict[str, Any]:
     """The answer of one invocation, as JSON carries it."""
     event = {"action": "verify.account", "account_id": account, "live": True, **arguments}
     answer = Operations(pipeline.worker).perform(event, Deadline.after(60))
-    carried: dict[str, Any] = json.loads(json.dumps(answer))
-    return carried
+    return as_json(answer)
+
+
+def as_json(answer: dict[str, Any]) -> dict[str, Any]:
+    """As the caller gets it."""
+    return cast("dict[str, Any]", json.loads(json.dumps(answer)))
 
 
 def synced(pipeline: Pipeline, **options: Any) -> str:
@@ -56,7 +60,8 @@ def tables(pipeline: Pipeline) -> list[list[dict[str, Any]]]:
 
 def oldest(pipeline: Pipeline, account: str, place: int = 5) -> dict[str, Any]:
     """One of the bank's oldest rows."""
-    return sorted(pipeline.sandbox.truth(account)["bank"], key=lambda row: row["date"])[place]
+    rows: list[dict[str, Any]] = pipeline.sandbox.truth(account)["bank"]
+    return sorted(rows, key=lambda row: str(row["date"]))[place]
 
 
 def test_what_agrees_is_verified_and_both_sides_are_shown(pipeline: Pipeline) -> None:
