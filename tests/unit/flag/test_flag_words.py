@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mono_pipeline.core.errors import InvalidInput
+from mono_pipeline.core.errors import InvalidInput, MalformedFlag
 from mono_pipeline.core.flag import (
     EVERYONE,
     FLAG_NAME,
@@ -173,3 +173,12 @@ def test_a_percentage_that_is_none_is_quoted_up_to_forty_characters(text: str) -
 def test_basis_points_are_shown_without_needless_decimals(basis_points: int, text: str) -> None:
     """A whole percentage is a whole number."""
     assert percentage_text(basis_points) == text
+
+
+def test_a_number_beyond_all_reading_is_quoted_up_to_forty_characters() -> None:
+    """No exponent of fifty digits is a percentage."""
+    number = f"1e{'9' * 50}"
+
+    with pytest.raises(MalformedFlag) as refused:
+        parse_flag(f'{{"enabled": true, "percentage": {number}}}')
+    assert str(refused.value) == f"{number[:40]} is not a number that can be read"
