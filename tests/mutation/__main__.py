@@ -31,7 +31,7 @@ def main() -> int:
     """Make, try, print, and write `.local/mutation.json`."""
     asked = _parser().parse_args()
     began = time.monotonic()
-    workshop = Workshop(STATE / "mutation")
+    workshop = Workshop(STATE / ("mutation-sample" if asked.sample else "mutation"))
     mutants = workshop.make()
     if asked.sample:
         chosen = random.Random(asked.seed).sample(sorted(mutants, key=lambda mutant: mutant.name), asked.sample)  # noqa: S311 - a repeatable choice
