@@ -84,6 +84,9 @@ def flush_parameters() -> dict[str, Any]:
         "quarantined": 0,
         "pages": 1,
         "mono_total": 0,
+        "look_up": True,
+        "covered_start": None,
+        "covered_end": None,
     }
 
 

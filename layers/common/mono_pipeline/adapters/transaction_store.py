@@ -58,6 +58,18 @@ class TransactionStore:
         )
         return PassReading(totals=totals, newest_day=row["newest_day"])
 
+    def agrees(self, run: LeasedRun) -> bool:
+        """Whether the pass and the tables agree on the covered days, told by one sum over all of them."""
+        row = self._database.rows(
+            _SQL["agrees"],
+            account_id=run.account.id,
+            run_id=run.run_id,
+            pass_number=run.pass_number,
+            covered_start=run.days.start if run.days else None,
+            covered_end=run.days.end if run.days else None,
+        )[0]
+        return bool(row["agrees"])
+
     def differing_days(self, run: LeasedRun, *, set_aside: Iterable[str]) -> list[DifferingDay]:
         """Covered days on which the pass and the tables, without the ids `set_aside`, do not agree."""
         rows = self._database.rows(
@@ -111,6 +123,8 @@ class TransactionStore:
             look_up=look_up,
             account_id=run.account.id,
             run_id=run.run_id,
+            covered_start=run.days.start if run.days else None,
+            covered_end=run.days.end if run.days else None,
             currency=run.account.currency,
             rows=_joined(pages),
             rejected=json.dumps(_rejected_keys(pages)),

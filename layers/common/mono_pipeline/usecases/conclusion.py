@@ -52,20 +52,18 @@ class Conclusion:
         self.set_aside: list[str] = []
 
     def draw(self, found: PassReading) -> Verdict:
-        """Settle absences and suspicions, then compare day by day."""
+        """Settle absences and suspicions, and compare: as a whole, then, where that differs, day by day."""
         run, stored = self._run, self._with.transactions
         self._with.evidence.settle_twins(run)
-        differing = stored.differing_days(run, set_aside=[])
-        if differing:
+        if stored.agrees(run):  # as nearly always: no row is missing, and none differs
+            absences = self._nothing_absent()
+        else:
             absences = self._settle_absences(found)
             self.set_aside = _ids(absences.set_aside)
-            differing = stored.differing_days(run, set_aside=self.set_aside)
-        else:  # as nearly always: where every day's ids agree, none is missing
-            absences = self._nothing_absent()
-        self.differing = differing
+            self.differing = stored.differing_days(run, set_aside=self.set_aside)
         verdict = judge(
             Findings(
-                differing=differing,
+                differing=self.differing,
                 missing=len(absences.missing),
                 absence=absences.kind,
                 open_suspicions=len(absences.suspected),

@@ -68,18 +68,22 @@ days AS (
   SELECT booking_date, count(*) AS rows,
          coalesce(sum(amount) FILTER (WHERE type = 'credit'), 0) AS credits,
          coalesce(sum(amount) FILTER (WHERE type = 'debit'), 0)  AS debits,
-         sum(id_hash) AS id_sum
+         sum(transaction_weight(id, booking_date, amount, type)) AS weight
   FROM incoming GROUP BY booking_date
 ),
 digest AS (
   INSERT INTO sync_flushes
-    (run_id, pass, first_page, last_page, rows_read, lowest_total, highest_total, ids, rejected_ids, days, counts, credits, debits, id_sums)
+    (run_id, pass, first_page, last_page, rows_read, lowest_total, highest_total, ids, rejected_ids, days, counts, credits,
+     debits, weights, covered_rows, covered_weight)
   SELECT :run_id::uuid, :pass_number, :first_page, :last_page, :rows_read, :lowest_total, :highest_total,
          coalesce((SELECT array_agg(id_hash) FROM incoming), '{}'),
          (SELECT coalesce(array_agg(hashtextextended(key, 0)), '{}') FROM json_array_elements_text(:rejected::json) AS key),
          coalesce(array_agg(booking_date), '{}'), coalesce(array_agg(rows), '{}'), coalesce(array_agg(credits), '{}'),
-         coalesce(array_agg(debits), '{}'), coalesce(array_agg(id_sum), '{}')
-  FROM days
+         coalesce(array_agg(debits), '{}'), coalesce(array_agg(weight), '{}'),
+         coalesce(sum(rows) FILTER (WHERE covered), 0), coalesce(sum(weight) FILTER (WHERE covered), 0)
+  FROM days, LATERAL (
+    SELECT booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
+  ) AS c (covered)
 ),
 written AS (SELECT (SELECT count(*) FROM inserted) AS inserted, (SELECT count(*) FROM updated) AS updated)
 UPDATE sync_runs r
@@ -114,12 +118,23 @@ SELECT coalesce(sum(rows_read), 0) AS rows_read, min(lowest_total) AS lowest_tot
        (SELECT max(day) FROM sync_flushes f, unnest(f.days) AS day WHERE f.run_id = :run_id AND f.pass = :pass_number) AS newest_day
 FROM sync_flushes WHERE run_id = :run_id AND pass = :pass_number;
 
+-- name: agrees
+-- Whether a pass and the stored rows of the days it covers agree as a whole, and with it on every day.
+SELECT (p.rows, p.weight) = (s.rows, s.weight) AS agrees
+FROM (SELECT coalesce(sum(covered_rows), 0) AS rows, coalesce(sum(covered_weight), 0) AS weight
+        FROM sync_flushes WHERE run_id = :run_id AND pass = :pass_number) p,
+     (SELECT count(*) AS rows,
+             coalesce(sum(transaction_weight(mono_transaction_id, booking_date, amount_minor, direction)), 0) AS weight
+        FROM bank_transactions
+       WHERE account_id = :account_id AND disappeared_at IS NULL
+         AND booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')) s;
+
 -- name: differing_days
 -- The days, of those a pass covers, on which its digest and that of the stored rows differ: count, credits, debits and the
--- sum of the ids' hashes. Stored rows that were not shown, and are not decided on, are set aside. No row: every day agrees.
+-- sum of the rows' weights. Stored rows that were not shown, and are not decided on, are set aside. No row: every day agrees.
 WITH pass_days AS (
-  SELECT d.day, sum(d.rows)::bigint AS rows, sum(d.credits) AS credits, sum(d.debits) AS debits, sum(d.id_sum) AS id_sum
-  FROM sync_flushes f, unnest(f.days, f.counts, f.credits, f.debits, f.id_sums) AS d (day, rows, credits, debits, id_sum)
+  SELECT d.day, sum(d.rows)::bigint AS rows, sum(d.credits) AS credits, sum(d.debits) AS debits, sum(d.weight) AS weight
+  FROM sync_flushes f, unnest(f.days, f.counts, f.credits, f.debits, f.weights) AS d (day, rows, credits, debits, weight)
   WHERE f.run_id = :run_id AND f.pass = :pass_number
   GROUP BY d.day
 ),
@@ -127,7 +142,7 @@ stored_days AS (
   SELECT booking_date AS day, count(*) AS rows,
          coalesce(sum(amount_minor) FILTER (WHERE direction = 'credit'), 0) AS credits,
          coalesce(sum(amount_minor) FILTER (WHERE direction = 'debit'), 0)  AS debits,
-         sum(hashtextextended(mono_transaction_id, 0)) AS id_sum
+         sum(transaction_weight(mono_transaction_id, booking_date, amount_minor, direction)) AS weight
   FROM bank_transactions
   WHERE account_id = :account_id AND disappeared_at IS NULL AND mono_transaction_id <> ALL (:set_aside::text[])
     AND booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
@@ -139,7 +154,7 @@ SELECT day, coalesce(p.rows, 0) AS bank_rows, coalesce(s.rows, 0) AS stored_rows
 FROM (SELECT * FROM pass_days
       WHERE day BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')) p
 FULL JOIN stored_days s USING (day)
-WHERE (p.rows, p.credits, p.debits, p.id_sum) IS DISTINCT FROM (s.rows, s.credits, s.debits, s.id_sum)
+WHERE (p.rows, p.credits, p.debits, p.weight) IS DISTINCT FROM (s.rows, s.credits, s.debits, s.weight)
 ORDER BY day;
 
 -- name: rows_outside
