@@ -5,7 +5,7 @@ PY := .venv/bin/python
 
 .PHONY: help
 help: ## show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: ## make the private environments (.venv, .local/ministack); every target does it by itself
@@ -38,6 +38,32 @@ check: setup ## format, lint, types, architecture, template
 .PHONY: test
 test: build ## all tests: unit, real PostgreSQL, built artifacts on the embedded stack
 	@.venv/bin/pytest -n auto --dist loadgroup
+
+.PHONY: faults
+faults: build ## break it in every way of the fault matrix: expected and seen
+	@$(PY) -m tests.faults
+
+.PHONY: sim
+sim: build ## random lives with the bank as oracle (SEED=1 N=500); a seed replays
+	@$(PY) -m tests.sim --seed $(or $(SEED),1) --n $(or $(N),500)
+
+.PHONY: mutation
+mutation: setup ## change the pure core place by place: do its tests notice? (SAMPLE=100)
+	@./local/setup.sh mutation
+	@.local/mutmut/bin/python -m tests.mutation $(if $(SAMPLE),--sample $(SAMPLE),--report)
+
+.PHONY: proof
+proof: build ## all that proves the data, whole (about an hour); writes docs/proof/last.md
+	@./local/setup.sh mutation
+	@$(PY) -m tests.proof
+
+.PHONY: evidence
+evidence: build ## a bank that changes its books, loaded by dlt and by us: who is right?
+	@$(PY) -m bench.evidence
+
+.PHONY: cost
+cost: build ## what verification and history cost, and memory by the length of an account
+	@$(PY) -m bench.cost
 
 .PHONY: bench
 bench: build ## measure against dlt on the same server in the same run
