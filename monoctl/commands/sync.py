@@ -6,11 +6,13 @@ import typer
 from rich.text import Text
 
 from mono_pipeline.core.identity import parse_account_id
+from mono_pipeline.core.verdict import VerdictKind
 from monoctl.days import read_window
 from monoctl.exit_code import of_answer
-from monoctl.reach import SyncAnswer
+from monoctl.reach import RunReport, SyncAnswer
 from monoctl.session import Session
 from monoctl.sync_wait import SyncWait, SyncWanted
+from monoctl.views.reasons import REASONS
 from monoctl.views.run import guidance_view, run_view, under_way
 
 PATIENCE_SECONDS = 900
@@ -71,4 +73,11 @@ def _what_now(answer: SyncAnswer) -> str:
             return f"This account cannot be read now ({answer.reason or 'Mono refuses it'})."
         case "stopped":
             return "The flag was turned off while the run was under way; what it had read is kept: `monoctl flag show`."
-    return ""
+    return _why_not_verified(answer.run) if answer.run else ""
+
+
+def _why_not_verified(run: RunReport) -> str:
+    told = REASONS.get(run.verdict.reason or "", "")
+    if run.verdict.kind != VerdictKind.MISMATCH:
+        return told
+    return f"{told} The rows: `monoctl verify --account {run.account_id}`."

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mono_pipeline.core.account_verdict import CheckReason
 from mono_pipeline.core.verdict import VerdictReason
 
-REASONS: Final = {
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REASONS: Final[Mapping[str, str]] = {
     VerdictReason.NOT_READY: "Mono does not have the account's data yet: ask again in a few minutes.",
     VerdictReason.TOTAL_DIFFERS: "Mono gave another number of rows than it announced: ask again in an hour.",
     VerdictReason.DRIFT: "Rows moved while they were read: ask again.",

@@ -130,6 +130,27 @@ def test_interrupted_it_goes_on_where_it_was(pipeline: Pipeline) -> None:
     assert {run["status"] for run in pipeline.runs(account)} == {"completed"}
 
 
+def test_what_was_changed_behind_our_back_is_put_right_by_reading_again(pipeline: Pipeline) -> None:
+    """As docs/verification.md says: changed and lost rows are the bank's again, and the change is in the history."""
+    account = pipeline.link(transactions=200, days=150)
+    pipeline.sync(account)
+    first, last = past(pipeline)
+    changed, lost = sorted(key for key, row in pipeline.truth(account).items() if first <= row[5] <= last)[:2]
+    pipeline.rows("UPDATE bank_transactions SET amount_minor = 7 WHERE mono_transaction_id = :id", id=changed)
+    pipeline.rows("DELETE FROM bank_transactions WHERE mono_transaction_id = :id", id=lost)
+
+    said = backfill(pipeline, "--account", account, "--from", str(first), "--to", str(last), "--again")
+
+    assert said.exit_code == 0
+    assert pipeline.stored(account) == pipeline.truth(account)
+    live = Ops(pipeline).ask("verify.account", account_id=account, live=True)
+    assert live["verdict"]["kind"] == "verified"
+    versions = pipeline.rows(
+        "SELECT amount_minor FROM transaction_versions WHERE mono_transaction_id = :id ORDER BY version", id=changed
+    )
+    assert [row["amount_minor"] for row in versions] == [7, pipeline.truth(account)[changed][0]]
+
+
 def test_the_newest_days_are_read_once_a_day(pipeline: Pipeline) -> None:
     """They are due again until late postings have had time; but not twice on one day."""
     account = pipeline.link(transactions=100, days=30)

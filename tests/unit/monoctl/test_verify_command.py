@@ -15,10 +15,13 @@ from tests.unit.monoctl.stand_ins import (
     ACCOUNT,
     RUN,
     FakeReach,
+    ScriptedApi,
     ScriptedOps,
     account_row,
+    answer,
     golden,
     monoctl,
+    run_document,
     without_margins,
 )
 
@@ -304,3 +307,19 @@ def test_ids_and_days_are_whole_in_any_terminal(columns: int) -> None:
 def test_every_reason_has_a_sentence() -> None:
     """A word alone helps nobody at 9 in the morning."""
     assert set(REASONS) == {*VerdictReason, *CheckReason}
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "words"),
+    [
+        ("unverifiable", "removal_pending", "a second, independent reading decides"),
+        ("mismatch", "days_differ", f"`monoctl verify --account {ACCOUNT}`"),
+    ],
+)
+def test_a_sync_that_is_not_verified_says_what_to_do(kind: str, reason: str, words: str) -> None:
+    """Beside the result, on stderr."""
+    run = run_document("completed", kind, verdict={"kind": kind, "reason": reason, "first_bad_day": None})
+
+    said = monoctl("sync", ACCOUNT, reach=FakeReach(api=ScriptedApi(asks=[answer("completed", run=run)])))
+
+    assert words in said.stderr
