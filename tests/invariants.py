@@ -38,7 +38,8 @@ SELECT 'I3 a page of run ' || f.run_id || ' is taken for read and its rows are n
  WHERE NOT EXISTS (SELECT FROM bank_transactions t
                     WHERE t.account_id = r.account_id AND hashtextextended(t.mono_transaction_id, 0) = hash)
 UNION ALL
-SELECT 'I3 the cursor of run ' || run_id || ' is ahead of its counts' FROM sync_flushes f JOIN sync_runs r USING (run_id)
+SELECT 'I3 the cursor of run ' || run_id || ' is ahead of its counts'
+  FROM sync_flushes f JOIN sync_runs r USING (run_id)
  GROUP BY run_id, r.rows_seen, r.pages_read
 HAVING sum(f.rows_read) > r.rows_seen OR sum(f.last_page - f.first_page + 1) > r.pages_read
 UNION ALL
