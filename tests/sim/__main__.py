@@ -1,4 +1,4 @@
-"""`python -m tests.sim --seed S --n N`: N sequences from seed S (S+1, … one a process), and a table of what they did."""
+"""`python -m tests.sim --seed S --n N`: N sequences, each process from a seed of its own (S, S+1, …), and a table."""
 
 from __future__ import annotations
 

@@ -98,9 +98,11 @@ class PipelineMachine(RuleBasedStateMachine):
 
     # --- the bank
 
-    @rule(account=index, count=st.integers(1, 3))
-    def new_rows(self, account: int, count: int) -> None:
-        """The customer pays."""
+    @rule(account=index, count=st.integers(1, 3), later=st.sampled_from([0, 0, 25 * 3600]))
+    def new_rows(self, account: int, count: int, later: int) -> None:
+        """The customer pays, today or a day later."""
+        if later:
+            self.world.let_pass(later)
         chosen = self._with_room(account)
         if chosen:
             self.world.sandbox.add(chosen.mono_id, count=count)
@@ -187,10 +189,13 @@ class PipelineMachine(RuleBasedStateMachine):
         self.world.sandbox.set_data_status(self._account(account).mono_id, data_status=status)
         self._bank("ready" if ready else "processing")
 
-    @rule(kind=st.sampled_from(sorted(FAULTS)), times=st.integers(1, 6), nth=st.integers(1, 4))
-    def mono_fails(self, kind: str, times: int, nth: int) -> None:
-        """A few of Mono's next answers go wrong."""
-        self.world.sandbox.inject(Fault(effect=FAULTS[kind], times=times, nth=nth))
+    @rule(
+        kind=st.sampled_from(sorted(FAULTS)), times=st.sampled_from([1, 2, 5, 6]), page=st.sampled_from([None, 1, 2, 3])
+    )
+    def mono_fails(self, kind: str, times: int, page: int | None) -> None:
+        """Some of Mono's next answers go wrong: any, or those for one page, for longer than anybody tries again."""
+        path = "*" if page is None else "*/transactions"
+        self.world.sandbox.inject(Fault(effect=FAULTS[kind], path=path, page=page, times=times))
         TALLY.rules[f"mono fails: {kind}"] += 1
 
     # --- time and the switch
@@ -199,7 +204,7 @@ class PipelineMachine(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         """Seconds, or days."""
         self.world.let_pass(seconds)
-        TALLY.rules["lease runs out" if seconds == 91 and self.world.lives else "time passes"] += 1
+        TALLY.rules["time passes while it is read" if self.world.lives else "time passes"] += 1
 
     @rule(value=st.sampled_from(FLAGS))
     def flag(self, value: str | None) -> None:
@@ -215,7 +220,7 @@ class PipelineMachine(RuleBasedStateMachine):
         self._webhook(account)
         TALLY.rules["webhook"] += 1
 
-    @rule(account=index, calls=st.integers(1, 30), seconds=st.sampled_from([60.0, 60.0, 0.0]))
+    @rule(account=index, calls=st.integers(1, 12), seconds=st.sampled_from([60.0, 60.0, 0.0]))
     def begin(self, account: int, calls: int, seconds: float) -> None:
         """A webhook wakes a worker, which comes so far and stands still."""
         self.world.deliver(self._webhook(account), seconds=seconds).advance(calls)
@@ -238,7 +243,7 @@ class PipelineMachine(RuleBasedStateMachine):
         self._run_out(self.world.ask(self._account(account)), fuse, "api")
 
     @precondition(lambda self: self.world.messages)
-    @rule(number=index, calls=st.integers(0, 25), seconds=st.sampled_from([60.0, 60.0, 0.0]))
+    @rule(number=index, calls=st.integers(0, 12), seconds=st.sampled_from([60.0, 60.0, 0.0]))
     def deliver(self, number: int, calls: int, seconds: float) -> None:
         """A worker takes a message up, comes so far and stands still; delivered again, it is a second worker's."""
         message = self.world.messages[number % len(self.world.messages)]
@@ -256,11 +261,20 @@ class PipelineMachine(RuleBasedStateMachine):
             fuse = None
 
     @precondition(lambda self: self.world.lives)
-    @rule(number=index, calls=st.integers(1, 25))
+    @rule(number=index, calls=st.integers(1, 6))
     def advance(self, number: int, calls: int) -> None:
         """One of the workers that stand still goes on."""
         self._life(number).advance(calls)
         TALLY.rules["advanced"] += 1
+        self._reap()
+
+    @precondition(lambda self: self.world.lives)
+    @rule(account=index, calls=st.integers(2, 20))
+    def take_over(self, account: int, calls: int) -> None:
+        """The leases run out while workers stand still, and another worker takes an account over."""
+        self.world.let_pass(91)
+        self.world.deliver(self._webhook(account)).advance(calls)
+        TALLY.rules["taken over"] += 1
         self._reap()
 
     @precondition(lambda self: self.world.lives)
