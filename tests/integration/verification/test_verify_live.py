@@ -143,6 +143,22 @@ def test_every_way_to_be_wrong_is_named(pipeline: Pipeline, sql: str, fault: str
     assert faults == ({victim["id"]: fault} if fault else {victim["id"]: "missing", f"x{victim['id']}": "extra"})
 
 
+def test_amounts_that_were_exchanged_within_a_day_are_seen(pipeline: Pipeline) -> None:
+    """Rows, ids and sums of the day are right, and two rows are wrong."""
+    account = pipeline.link(transactions=0)
+    day = "2024-03-05T09:00:00.000Z"
+    rows = [{"date": day, "amount": amount, "type": "debit"} for amount in (100, 250)]
+    one, other = (row["id"] for row in pipeline.sandbox.add(account, rows=rows))
+    pipeline.sync(account)
+    pipeline.rows("UPDATE bank_transactions SET amount_minor = 350 - amount_minor")
+
+    answer = live(pipeline, account)
+
+    assert answer["verdict"]["first_bad_day"] == "2024-03-05"
+    assert {row["id"] for row in answer["mismatch"]["rows"]} == {one, other}
+    assert answer["bank"] == answer["stored"]
+
+
 def test_rows_that_came_to_the_bank_since_are_missing(pipeline: Pipeline) -> None:
     """Live means now: what is not stored yet is a difference, and a sync settles it."""
     account = synced(pipeline, transactions=60)

@@ -10,14 +10,14 @@ from mono_pipeline.core.day_digest import NO_ROWS, DayDigest, differing_days
 from mono_pipeline.core.verdict import DifferingDay
 
 MONDAY, TUESDAY = date(2026, 6, 15), date(2026, 6, 16)
-ONE = DayDigest(rows=1, credits=20, debits=300, id_sum=4_000)
+ONE = DayDigest(rows=1, credits=20, debits=300, weight=4_000)
 
 
 def test_digests_add_up_field_by_field() -> None:
     """No field is counted as another."""
-    other = DayDigest(rows=5, credits=60, debits=700, id_sum=8_000)
+    other = DayDigest(rows=5, credits=60, debits=700, weight=8_000)
 
-    assert ONE + other == DayDigest(rows=6, credits=80, debits=1_000, id_sum=12_000)
+    assert ONE + other == DayDigest(rows=6, credits=80, debits=1_000, weight=12_000)
     assert ONE + NO_ROWS == ONE
 
 
@@ -41,10 +41,10 @@ def test_a_day_of_one_side_alone_differs_with_nothing_on_the_other() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        DayDigest(rows=2, credits=20, debits=300, id_sum=4_000),
-        DayDigest(rows=1, credits=21, debits=300, id_sum=4_000),
-        DayDigest(rows=1, credits=20, debits=301, id_sum=4_000),
-        DayDigest(rows=1, credits=20, debits=300, id_sum=4_001),
+        DayDigest(rows=2, credits=20, debits=300, weight=4_000),
+        DayDigest(rows=1, credits=21, debits=300, weight=4_000),
+        DayDigest(rows=1, credits=20, debits=301, weight=4_000),
+        DayDigest(rows=1, credits=20, debits=300, weight=4_001),
     ],
 )
 def test_any_one_field_tells_two_days_apart(other: DayDigest) -> None:

@@ -121,7 +121,7 @@ class VerificationStore:
         return {row["day"]: _digest(row) for row in rows}
 
     def canonical_totals(self, account: Account, days: DateWindow | None) -> DayDigest:
-        """Rows, credits and debits of what counts; no `id_sum`."""
+        """Rows, credits and debits of what counts; no `weight`."""
         row = self._database.rows(_SQL["canonical_totals"], mono_account_id=account.mono_account_id, **_from_to(days))[
             0
         ]
@@ -138,7 +138,7 @@ class VerificationStore:
 
 def _digest(row: Row) -> DayDigest:
     return DayDigest(
-        rows=row["rows"], credits=int(row["credits"]), debits=int(row["debits"]), id_sum=int(row["id_sum"])
+        rows=row["rows"], credits=int(row["credits"]), debits=int(row["debits"]), weight=int(row["weight"])
     )
 
 

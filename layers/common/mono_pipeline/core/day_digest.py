@@ -1,4 +1,4 @@
-"""What is compared of a booking day: how many rows, their credits and debits, and which ids."""
+"""What is compared of a booking day: how many rows, their credits and debits, and which rows."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DayDigest:
-    """Sums in minor units; `id_sum` is the sum of 64-bit hashes of the ids."""
+    """Sums in minor units; `weight` is the sum of 64-bit hashes of each row's id, day and signed amount."""
 
     rows: int = 0
     credits: int = 0
     debits: int = 0
-    id_sum: int = 0
+    weight: int = 0
 
     def __add__(self, other: DayDigest) -> DayDigest:
         return DayDigest(
             rows=self.rows + other.rows,
             credits=self.credits + other.credits,
             debits=self.debits + other.debits,
-            id_sum=self.id_sum + other.id_sum,
+            weight=self.weight + other.weight,
         )
 
 

@@ -61,8 +61,8 @@ class SoFar(BaseModel):
     def digests(self) -> dict[date, DayDigest]:
         """The bank's side."""
         return {
-            day: DayDigest(rows=rows, credits=credits_, debits=debits, id_sum=id_sum)
-            for day, (rows, credits_, debits, id_sum) in self.days.items()
+            day: DayDigest(rows=rows, credits=credits_, debits=debits, weight=weight)
+            for day, (rows, credits_, debits, weight) in self.days.items()
         }
 
 
@@ -135,7 +135,7 @@ class LiveVerification:
         rows = joined_rows(pages)
         for day, digest in self._store.digest_of_rows(rows).items():
             old = so_far.days.get(day, (0, 0, 0, 0))
-            new = (digest.rows, digest.credits, digest.debits, digest.id_sum)
+            new = (digest.rows, digest.credits, digest.debits, digest.weight)
             so_far.days[day] = (old[0] + new[0], old[1] + new[1], old[2] + new[2], old[3] + new[3])
         if undecided:
             so_far.shown += self._store.shown_of(undecided, rows)

@@ -58,7 +58,7 @@ FROM days GROUP BY state, stretch ORDER BY from_day;
 SELECT lagos_date(r.date::timestamptz) AS day, count(*) AS rows,
        coalesce(sum(r.amount) FILTER (WHERE r.type = 'credit'), 0) AS credits,
        coalesce(sum(r.amount) FILTER (WHERE r.type = 'debit'), 0)  AS debits,
-       sum(hashtextextended(r.id, 0)) AS id_sum
+       sum(transaction_weight(r.id, lagos_date(r.date::timestamptz), r.amount, r.type)) AS weight
 FROM json_to_recordset(:rows::json) AS r (id text, amount bigint, type text, date text)
 GROUP BY 1;
 
@@ -67,7 +67,7 @@ GROUP BY 1;
 SELECT booking_date AS day, count(*) AS rows,
        coalesce(sum(amount_minor) FILTER (WHERE direction = 'credit'), 0) AS credits,
        coalesce(sum(amount_minor) FILTER (WHERE direction = 'debit'), 0)  AS debits,
-       sum(hashtextextended(mono_transaction_id, 0)) AS id_sum
+       sum(transaction_weight(mono_transaction_id, booking_date, amount_minor, direction)) AS weight
 FROM bank_transactions
 WHERE account_id = :account_id AND disappeared_at IS NULL AND mono_transaction_id <> ALL (:set_aside::text[])
   AND booking_date BETWEEN coalesce(:from_day::date, '-infinity') AND coalesce(:to_day::date, 'infinity')
