@@ -135,6 +135,21 @@ def test_a_run_that_does_not_show_the_row_closes_nothing(pipeline: Pipeline) -> 
     assert pipeline.sync(account, kind=RunKind.FULL).verdict == VERIFIED
 
 
+@pytest.mark.parametrize("text", [json.dumps({"amount": 5}), _with(amount=-1)], ids=["without id", "with id"])
+def test_a_broken_row_that_a_whole_reading_no_longer_shows_is_closed(pipeline: Pipeline, text: str) -> None:
+    """Nobody could ever answer for it: the account would be unverifiable for good. A window is not a whole reading."""
+    account = pipeline.link(transactions=5)
+    _serve(pipeline, text, total=6)
+    assert pipeline.sync(account).verdict == QUARANTINED
+    pipeline.sandbox.clear_faults()
+    today = pipeline.today()
+    window = DateWindow(start=today - timedelta(days=400), end=today)
+
+    assert pipeline.sync(account, kind=RunKind.WINDOW, asked=window).verdict == QUARANTINED
+    assert pipeline.sync(account, kind=RunKind.FULL).verdict == VERIFIED
+    assert [row["closed_at"] is not None for row in _quarantine(pipeline)] == [True]
+
+
 def test_a_stored_row_that_comes_broken_keeps_its_last_good_version(pipeline: Pipeline) -> None:
     """It was shown, if unreadably: that is a quarantine and no sign of a removal."""
     account = pipeline.link(transactions=30, days=60)

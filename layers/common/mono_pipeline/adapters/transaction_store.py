@@ -93,10 +93,14 @@ class TransactionStore:
         )[0]
         return int(row["rows"])
 
-    def open_quarantine(self, run: LeasedRun) -> int:
-        """How many quarantined rows of the account stand open, after closing those that a good row has answered."""
+    def open_quarantine(self, run: LeasedRun, *, rows_read: int) -> int:
+        """How many quarantined rows stand open, once those are closed that this pass of `rows_read` answers."""
         self._database.rows(
-            _SQL["close_quarantined"], account_id=run.account.id, run_id=run.run_id, pass_number=run.pass_number
+            _SQL["close_quarantined"],
+            account_id=run.account.id,
+            run_id=run.run_id,
+            pass_number=run.pass_number,
+            everything=run.days is None and rows_read > 0,  # an empty pass is evidence of nothing
         )
         return int(self._database.rows(_SQL["open_quarantine"], account_id=run.account.id)[0]["open"])
 

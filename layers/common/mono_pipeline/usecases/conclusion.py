@@ -67,7 +67,7 @@ class Conclusion:
                 missing=len(absences.missing),
                 absence=absences.kind,
                 open_suspicions=len(absences.suspected),
-                open_quarantine=stored.open_quarantine(run),
+                open_quarantine=stored.open_quarantine(run, rows_read=found.totals.rows_read),
                 balance_reason=self._balance_reason(),
             )
         )

@@ -103,12 +103,14 @@ DO UPDATE SET times_seen = q.times_seen + 1, last_seen_at = pipeline_now();
 
 -- name: close_quarantined
 -- A good row with the same id, shown by this pass, answers the question that an earlier broken one left open. A stored row
--- is no answer: it may be older than the broken one.
+-- is no answer: it may be older than the broken one. What a reading of all there is (:everything) shows neither broken nor good
+-- is no longer the bank's, and nothing is left to ask.
 UPDATE quarantined_transactions q SET closed_at = pipeline_now()
-WHERE q.account_id = :account_id AND q.closed_at IS NULL AND q.mono_transaction_id IS NOT NULL
+WHERE q.account_id = :account_id AND q.closed_at IS NULL
   AND q.last_seen_at < (SELECT started_at FROM sync_runs WHERE run_id = :run_id::uuid)
-  AND EXISTS (SELECT FROM sync_flushes f WHERE f.run_id = :run_id::uuid AND f.pass = :pass_number
-                AND hashtextextended(q.mono_transaction_id, 0) = ANY (f.ids));
+  AND (:everything::boolean
+       OR EXISTS (SELECT FROM sync_flushes f WHERE f.run_id = :run_id::uuid AND f.pass = :pass_number
+                    AND hashtextextended(q.mono_transaction_id, 0) = ANY (f.ids)));
 
 -- name: pass_totals
 -- What a pass read in all: rows as they came, distinct rows, and how far Mono's total moved meanwhile.
