@@ -48,7 +48,7 @@ def backfill(
         made = plan(session.reach.ops, ids or _linked(session), days, again=again)
         say(plan_line(made))
     session.output.note(plan_line(made))
-    if not dry_run:
+    if made.to_read and not dry_run:
         _walk(session, made, in_flight=in_flight, patience=timeout)
     session.output.result(_document(made), *backfill_view(made, width=session.output.width, planned=dry_run))
     raise typer.Exit(0 if dry_run else worst(window.exit_code for window in made.windows))

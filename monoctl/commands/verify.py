@@ -51,7 +51,7 @@ def _all(session: Session, how: Row) -> ExitCode:
     ops, answers = session.reach.ops, list[Row]()
     with session.output.progress("verifying every account") as say:
         for row in all_accounts(ops):
-            done = f"{number(len(answers))} accounts verified"
+            done = f"{number(len(answers))} looked at"
             say(done)
             answers.append(
                 verified_or_refused(

@@ -117,6 +117,19 @@ def test_an_amount_that_was_changed_behind_our_back_breaks_the_balances(pipeline
     assert "balance_lagging (from 20" in answer["checks"][2]["detail"]
 
 
+def test_days_long_past_do_not_have_to_end_in_today_s_balance(pipeline: Pipeline) -> None:
+    """A month that was read by itself is carried by its own balances."""
+    account = pipeline.link(transactions=100, days=90)
+    today = pipeline.today()
+    window = DateWindow(start=today - timedelta(days=60), end=today - timedelta(days=31))
+    pipeline.sync(account, kind=RunKind.WINDOW, asked=window)
+
+    answer = verify(pipeline, account)
+
+    assert answer["verdict"]["kind"] == "verified"
+    assert checks(answer)["balances"] is True
+
+
 def test_a_mismatch_stays_one_until_a_run_says_otherwise(pipeline: Pipeline) -> None:
     """With its first bad day and its rows."""
     account = pipeline.link(transactions=30)

@@ -157,8 +157,9 @@ def test_what_is_covered_is_read_only_when_asked_for_again() -> None:
     everything = {(ACCOUNT, first) for first, _ in MONTHS}
     pipeline = Pipeline(covered=set(everything))
 
-    assert monoctl("backfill", "--account", ACCOUNT, *SPAN, reach=FakeReach(ops=pipeline)).exit_code == 0
-    assert pipeline.started == []
+    said = monoctl("backfill", "--account", ACCOUNT, *SPAN, reach=FakeReach(ops=pipeline))
+    assert (said.exit_code, pipeline.started) == (0, [])
+    assert said.stderr.endswith("0 months of 1 account to read, 3 covered already\n")
     assert monoctl("backfill", "--account", ACCOUNT, *SPAN, "--again", reach=FakeReach(ops=pipeline)).exit_code == 0
     assert set(pipeline.started) == everything
 

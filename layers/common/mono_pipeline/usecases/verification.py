@@ -11,7 +11,7 @@ from mono_pipeline.core.account_verdict import (
     recorded_verdict,
 )
 from mono_pipeline.core.balance_chain import ChainState
-from mono_pipeline.core.booking import DateWindow
+from mono_pipeline.core.booking import DateWindow, booking_date
 from mono_pipeline.core.verdict import VerdictKind, VerdictReason
 
 if TYPE_CHECKING:
@@ -71,7 +71,10 @@ class Verification:
         if full is not None and full["verdict"] == VerdictKind.VERIFIED:
             run = full  # the widest claim that was made
         days = DateWindow(start=run["window_start"], end=run["window_end"]) if run and run["window_start"] else None
-        chain, balance = self._store.chain(account, days), self._store.balance(account)
+        chain = self._store.chain(account, days)
+        # the account's balance is where the newest days end, not those of some month before
+        reaches_its_day = run is None or days is None or days.end >= booking_date(run["finished_at"])
+        balance = self._store.balance(account) if reaches_its_day else None
         if chain.state is not ChainState.HOLDS:
             since = f" (from {chain.first_bad_day})" if chain.first_bad_day else ""
             return CHAIN_REASONS[chain.state], _check("balances", None, f"{CHAIN_REASONS[chain.state]}{since}")
