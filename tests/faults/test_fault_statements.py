@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import httpx
 
     from mono_pipeline.adapters.postgres import Database
+    from mono_pipeline.adapters.settings import Settings
 
 pytestmark = pytest.mark.integration
 
@@ -240,7 +241,7 @@ class _Watching(SandboxTransport):
         return super().handle_request(request)
 
 
-def _one_by_one(pipeline: Pipeline) -> object:
+def _one_by_one(pipeline: Pipeline) -> Settings:
     """One request at a time: the watcher's connection is not for two."""
     return replace(pipeline.settings, pages_in_flight=1)
 
