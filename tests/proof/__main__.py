@@ -41,16 +41,21 @@ def _pytest(*words: str) -> tuple[str, ...]:
 
 
 PARTS: Final = (
-    Part(name="faults", shows="every fault row that applies ends as expected", argv=_pytest("tests/faults")),
+    Part(
+        name="faults",
+        shows="every fault row that applies ends as expected",
+        argv=(PYTHON, "-m", "tests.faults"),
+    ),
     Part(
         name="crash",
         shows="killed or cut off at every call of every scenario, the end is the same",
-        argv=(PYTHON, "-m", "tests.crash"),
+        argv=_pytest("tests/crash"),
+        environment=(("CRASH_ALL", "1"),),
     ),
     Part(
         name="sim",
         shows="the invariants hold after every step of random lives",
-        argv=(PYTHON, "-m", "tests.sim", "--n", "2000"),
+        argv=(PYTHON, "-m", "tests.sim", "--n", "4000"),
     ),
     Part(name="planted", shows="every planted bug is caught", argv=_pytest("tests/planted")),
     Part(
