@@ -19,7 +19,8 @@ from tests.crash.bank import BankServer
 from tests.crash.child import FLUSH, PAGE, Journal, Orders
 from tests.crash.proxy import CuttingProxy
 from tests.crash.zygote import Zygote
-from tests.sim.checks import BROKEN, STORED
+from tests.invariants import broken
+from tests.sim.checks import STORED
 from tests.sim.world import CLOCK, EPOCH, FAST, MIGRATIONS, as_stored
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ class Play:
 
     def broken(self) -> list[str]:
         """The invariants that do not hold."""
-        return [str(row["broken"]) for row in self._database.rows(BROKEN)]
+        return broken(self._database)
 
     def pages(self) -> int:
         """How many pages of transactions were read since the scenario's own chapter began."""

@@ -125,6 +125,31 @@ def test_every_commit_of_a_lost_lease_is_refused(pipeline: Pipeline, commit: str
     assert _everything(pipeline) == before
 
 
+def test_a_worker_that_read_to_the_end_and_was_taken_over_judges_nothing(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker ended the run between its last flush and its look at what was read: nothing is left to judge."""
+    account = pipeline.link(transactions=30)
+    slow, quick = pipeline.new_worker(), pipeline.new_worker()
+    read = slow.transactions.pass_reading
+    ends: list[RunEnd] = []
+
+    def taken_over(run: LeasedRun) -> object:
+        pipeline.let_pass(seconds=91)
+        leased = quick.runs.claim(run.account.id, flag_reason="DEFAULT")
+        assert leased is not None
+        ends.append(AccountSync(quick).run(leased, pipeline.soon()))
+        return read(run)
+
+    monkeypatch.setattr(slow.transactions, "pass_reading", taken_over)
+
+    with pytest.raises(LeaseLost):
+        pipeline.sync(account, worker=slow)
+
+    assert [end.verdict for end in ends] == [VERIFIED]
+    assert pipeline.stored(account) == pipeline.truth(account)
+
+
 def test_a_lease_that_nobody_took_over_can_still_be_used(pipeline: Pipeline) -> None:
     """A slow worker that is alone goes on: an expired lease is lost only to somebody."""
     account = pipeline.link(transactions=20)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mono_pipeline.adapters.postgres import StatementRefused
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.completeness import PassTotals
+from mono_pipeline.core.errors import LeaseLost
 from mono_pipeline.core.run import RowCounts
 from mono_pipeline.core.verdict import DifferingDay
 
@@ -48,8 +49,14 @@ class TransactionStore:
         return _counts(pages, inserted=written["inserted"], updated=written["updated"])
 
     def pass_reading(self, run: LeasedRun) -> PassReading:
-        """The counts of the current pass over all its flushes."""
+        """The counts of the current pass over all its flushes. Raises LeaseLost where there is none any more.
+
+        A pass that was read to its end has one at least, be it of an empty page: whoever took the account over has
+        ended the run, or begun its next pass.
+        """
         row = self._database.rows(_SQL["pass_totals"], run_id=run.run_id, pass_number=run.pass_number)[0]
+        if row["highest_total"] is None:
+            raise LeaseLost
         totals = PassTotals(
             rows_read=int(row["rows_read"]),
             distinct_rows=row["distinct_rows"],
