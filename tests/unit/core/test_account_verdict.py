@@ -54,4 +54,5 @@ def test_a_verdict_is_shown_by_its_words() -> None:
     """The day in ISO 8601, where there is one."""
     assert MISMATCH.as_json() == {"kind": "mismatch", "reason": "days_differ", "first_bad_day": "2026-06-15"}
     assert VERIFIED.as_json() == {"kind": "verified", "reason": None, "first_bad_day": None}
-    assert cannot_say(CheckReason.NEVER_READ).kind is VerdictKind.UNVERIFIABLE
+    never = cannot_say(CheckReason.NEVER_READ).as_json()
+    assert never == {"kind": "unverifiable", "reason": "never_read", "first_bad_day": None}

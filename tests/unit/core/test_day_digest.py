@@ -24,6 +24,7 @@ def test_digests_add_up_field_by_field() -> None:
 def test_days_that_are_alike_on_both_sides_do_not_differ() -> None:
     """A day without rows is as good as no day."""
     assert differing_days({MONDAY: ONE}, {MONDAY: ONE, TUESDAY: NO_ROWS}) == []
+    assert differing_days({MONDAY: ONE, TUESDAY: NO_ROWS}, {MONDAY: ONE}) == []
 
 
 def test_a_day_of_one_side_alone_differs_with_nothing_on_the_other() -> None:
