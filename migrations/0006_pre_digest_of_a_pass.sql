@@ -10,5 +10,7 @@ $$;
 -- by day.
 ALTER TABLE sync_flushes ADD COLUMN covered_rows bigint NOT NULL DEFAULT 0, ADD COLUMN covered_weight numeric NOT NULL DEFAULT 0;
 
--- A day's digest weighs its rows, not its ids alone: two amounts that are exchanged within a day are seen too.
-ALTER TABLE sync_flushes RENAME COLUMN id_sums TO weights;
+-- A day's digest weighs its rows, not its ids alone: two amounts that are exchanged within a day are seen too. The column of
+-- before stays until the code that writes it is gone: a migration comes before the code, and the code may be rolled back.
+ALTER TABLE sync_flushes ADD COLUMN weights numeric[] NOT NULL DEFAULT '{}', ALTER COLUMN id_sums SET DEFAULT '{}';
+ALTER TABLE sync_flushes ALTER COLUMN weights SET STORAGE EXTERNAL;

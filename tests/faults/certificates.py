@@ -87,7 +87,7 @@ def make_authority(folder: Path, name: str) -> Authority:
 def _builder(name: str, *, issuer: x509.Name | None, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
-    builder = (
+    return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer or subject)
@@ -96,7 +96,6 @@ def _builder(name: str, *, issuer: x509.Name | None, key: ec.EllipticCurvePrivat
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
     )
-    return builder
 
 
 def _general_name(host: str) -> x509.GeneralName:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
-from local.ports import free_port
+from local.ports import free_port, is_free
 from local.postgres import PostgresServer
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+FREE_SECONDS: Final = 10.0
 
 
 class OwnServer:
@@ -27,6 +31,9 @@ class OwnServer:
 
     def start(self, **settings: str) -> None:
         """Start it, after a stop on the same port."""
+        give_up = time.monotonic() + FREE_SECONDS
+        while not is_free(self.port) and time.monotonic() < give_up:
+            time.sleep(0.05)  # sessions of a server that crashed end a moment after it
         self._server = PostgresServer.start(self.folder, port=self.port, settings=settings)
 
     def crash(self) -> None:

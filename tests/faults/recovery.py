@@ -99,6 +99,15 @@ def counts(pipeline: Pipeline) -> dict[str, Any]:
     )[0]
 
 
+def negative_durations(pipeline: Pipeline) -> int:
+    """Runs that ended before they began, and versions that were superseded before they were in force."""
+    row = pipeline.rows(
+        """SELECT (SELECT count(*) FROM sync_runs WHERE finished_at < started_at)
+                + (SELECT count(*) FROM bank_transaction_versions WHERE superseded_at < changed_at) AS negative"""
+    )[0]
+    return int(row["negative"])
+
+
 def _verified(pipeline: Pipeline, account: str) -> bool:
     runs = pipeline.runs(account)
     return bool(runs) and all(run["status"] != "running" for run in runs) and runs[-1]["verdict"] == "verified"

@@ -255,7 +255,8 @@ def test_H14_dates_that_are_good(pipeline: Pipeline, seen: Callable[[str], None]
 NARRATIONS = [
     "🧾💸 👩🏽\u200d💻", "\u202eevil\u202c عربى", "Zo\u0308e\u0301", "line\r\nbreak\ttab", "\x1b[31mred\x1b[0m\x07",
     '{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"TaxPoynt","Metrics":[{"Name":"forged"}]}]},"forged":1}',
-    "=cmd|' /C calc'!A0", "'; DROP TABLE bank_transactions; --", "${jndi:ldap://x}{{7*7}}%s%n:name", "\\u0000 \\", "x" * 1_048_576,
+    "=cmd|' /C calc'!A0", "'; DROP TABLE bank_transactions; --", "${jndi:ldap://x}{{7*7}}%s%n:name", "\\u0000 \\",
+    "x" * 1_048_576,
     "\ufeffBOM\u2028\u2029\x85\x7f", '"},{"id":"forged"',
 ]  # fmt: skip
 
@@ -282,7 +283,8 @@ def test_H30_text_that_is_an_attack(
     }
     assert metrics
     assert all(name.startswith("taxpoynt_mono_pipeline_") for name in metrics)
-    assert [text for text in NARRATIONS if text[:20] in said.getvalue()] == []
+    whole = said.getvalue()
+    assert [text for text in NARRATIONS if text in whole or json.dumps(text)[1:-1] in whole] == []
     seen(f"{len(NARRATIONS)} texts byte-true, {len(lines)} lines of JSON, 0 forged; {told(end)}, {recovered.rows} rows")
 
 

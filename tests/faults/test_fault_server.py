@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,9 +69,7 @@ def test_P05_server_not_there(own_server: OwnServer, own_pipeline: Pipeline, see
 
     assert calls == 0
     assert (served, recovered.ticks) == ("done", 0)
-    seen(
-        f"5 deliveries, {calls} calls to Mono, each: {type(lost.value).__name__}; the 6th: {served}, {recovered.rows} rows"
-    )
+    seen(f"5 deliveries: {type(lost.value).__name__}, {calls} calls to Mono; the 6th: {served}, {recovered.rows} rows")
 
 
 def test_P11_disk_full(own_server: OwnServer, own_pipeline: Pipeline, seen: Callable[[str], None]) -> None:
@@ -86,9 +84,7 @@ def test_P11_disk_full(own_server: OwnServer, own_pipeline: Pipeline, seen: Call
             account, rows=[{"amount": 1, "type": "credit", "narration": os.urandom(400).hex()} for _ in range(300)]
         )
         filler = disk / "filler"
-        with filler.open("wb") as file, pytest.raises(OSError, match="No space left"):
-            while True:
-                os.write(file.fileno(), b"x" * 4096)
+        _fill(filler)
         with pytest.raises(DatabaseUnavailable) as full:
             own_pipeline.sync(account)
         kept = counts(own_pipeline)["rows"]
@@ -126,9 +122,7 @@ def test_P12_too_many_connections(pipeline: Pipeline, seen: Callable[[str], None
     assert calls == 0
     assert end.verdict == VERIFIED
     recovered = recover(pipeline, account)
-    seen(
-        f"{str(refused.value).partition('as ')[2]}; {calls} calls to Mono; then {told(end)}, {recovered.rows} rows on 1 connection"
-    )
+    seen(f"{str(refused.value).partition('as ')[2]}; {calls} calls to Mono; then {told(end)}, {recovered.rows} rows")
 
 
 def test_P13_wrong_password(own_server: OwnServer, seen: Callable[[str], None]) -> None:
@@ -227,6 +221,12 @@ def test_P20_tls(pipeline: Pipeline, tmp_path: Path, seen: Callable[[str], None]
     assert versions == {"TLSv1.3"}
     told_off = "; ".join(f"{what}: {error.rpartition(': ')[2]}" for what, error in refusals.items())
     seen(f"{told_off}; {passed_on} sessions. Right: TLS 1.3, {told(end)}, {recovered.rows} rows")
+
+
+def _fill(filler: Path) -> None:
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(b"x" * 4096):
+            pass
 
 
 def _refused(address: DatabaseAddress, pipeline: Pipeline, account: str) -> str:
