@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -16,6 +17,8 @@ from tests.faults.matrix import MATRIX, FaultRow
 
 _ROW = re.compile(r"::test_([PH][0-9]{2})_")
 WIDTH = 80
+DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
+MARK = "<!-- seen -->"
 
 
 @dataclass
@@ -65,10 +68,14 @@ class Observations:
 def main(arguments: list[str]) -> int:
     """Run the matrix, print it, write `.local/faults.json`; 0 when every row that applies is as expected."""
     observations = Observations()
+    documented = "--docs" in arguments
+    arguments = [argument for argument in arguments if argument != "--docs"]
     code = pytest.main(["tests/faults", "-q", "-n", "2", "-p", "no:cacheprovider", *arguments], plugins=[observations])
     rows = [_result(row, observations.rows.get(row.id, Outcome())) for row in MATRIX]
     _print(observations.rows)
     write_results("faults", rows)
+    if documented:
+        _document(rows)
     return 0 if code == pytest.ExitCode.OK and passed(rows) else 1
 
 
@@ -76,6 +83,18 @@ def _result(row: FaultRow, outcome: Outcome) -> ResultRow:
     if row.not_applicable:
         return ResultRow(id=row.id, what=row.fault, value=f"not applicable: {row.not_applicable}")
     return ResultRow(id=row.id, what=row.fault, value=outcome.words(), goal=row.expected, ok=outcome.ok)
+
+
+def _document(rows: list[ResultRow]) -> None:
+    """Put the table into docs/faults.md."""
+    head = DOCUMENT.read_text(encoding="utf-8").partition(MARK)[0]
+    lines = [f"| {row.id} | {row.what} | {row.goal or ''} | {_cell(str(row.value))} |" for row in rows]
+    table = ["| id | fault | expected | seen |", "|---|---|---|---|", *lines]
+    DOCUMENT.write_text("\n".join([f"{head}{MARK}", "", *table, ""]), encoding="utf-8")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _print(outcomes: dict[str, Outcome]) -> None:
