@@ -306,6 +306,7 @@ class PipelineMachine(RuleBasedStateMachine):
             for life, _ in self.world.lives:
                 if not life.over:
                     life.kill()
+            self.world.reap()
             TALLY.seen.update(self.world.seen)
             TALLY.verdicts.update(self.checker.verdicts)
 

@@ -14,8 +14,8 @@ from tests.sim.shard import keep, run_sequences
 
 pytestmark = pytest.mark.integration
 
-SHARDS = 8
-SEQUENCES = int(os.environ.get("SIM_SEQUENCES", "512"))
+SHARDS = 4
+SEQUENCES = int(os.environ.get("SIM_SEQUENCES", "504"))
 SEED = int(os.environ.get("SEED", "1"))
 
 

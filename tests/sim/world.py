@@ -260,7 +260,9 @@ class World:
         over = [(life, message) for life, message in self.lives if life.over]
         self.lives = [(life, message) for life, message in self.lives if not life.over]
         for life, message in over:
-            if life.baton.database is not None and not life.died:
+            if life.baton.database is not None and life.died:
+                life.baton.database.close()  # as the kernel does
+            elif life.baton.database is not None:
                 self.ground.idle.append(life.baton.database)
             if message is not None and life.error is None and message in self.messages:
                 self.messages.remove(message)
