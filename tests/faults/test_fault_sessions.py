@@ -60,6 +60,7 @@ def test_P02_in_doubt_commit(
     recovered = recover(own_pipeline, account)
 
     assert own_server.running.accepts_connections()
+    assert str(lost.value).startswith("PostgreSQL cut the connection")
     assert (after["rows"], status) == {"of a flush": (100, ["running"]), "of the end": (ROWS, ["completed"])}[commit]
     assert sum(run["rows_inserted"] for run in own_pipeline.runs(account)) == ROWS
     assert counts(own_pipeline)["versions"] == 0
@@ -99,8 +100,9 @@ def test_P03_kill_of_a_backend(own_server: OwnServer, own_pipeline: Pipeline, se
     )
 
 
-def test_P22_connection_gone_stale(pipeline: Pipeline, seen: Callable[[str], None]) -> None:
+def test_P22_connection_gone_stale(new_pipeline: Callable[..., Pipeline], seen: Callable[[str], None]) -> None:
     """The server closed it while nobody looked: between two invocations, and between two flushes."""
+    pipeline = new_pipeline(pages_in_flight=1)  # so that no flush is under way meanwhile
     account = pipeline.link(transactions=ROWS)
     with Saboteur(pipeline.address) as saboteur:
 

@@ -102,8 +102,12 @@ class Database:
             self._in_transaction = False
             self._roll_back()
             raise
-        self._in_transaction = False
-        self._execute("COMMIT", {})
+        try:
+            self._execute(
+                "COMMIT", {}
+            )  # cut off, it may be done all the same: never taken for a statement on a stale one
+        finally:
+            self._in_transaction = False
 
     def close(self) -> None:
         """Drop the connection; the next statement makes a new one."""
