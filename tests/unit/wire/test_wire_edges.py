@@ -150,3 +150,21 @@ def test_the_path_of_a_link_ends_at_its_first_question_mark() -> None:
     link = f"https://api.withmono.com/v2/accounts/{ACCOUNT}/transactions?a=/{'f' * 24}/?b=/{'e' * 24}/"
 
     assert parse(envelope(meta=meta(next=link))).has_next
+
+
+@pytest.mark.parametrize("gap", [" ", "\t", "\n", "\r"])
+@pytest.mark.parametrize("key", ["amount", "balance"])
+def test_a_second_value_behind_a_spaced_colon_is_seen_by_that_space(key: str, gap: str) -> None:
+    """Two good values of one key, one of them spelled so that counting colons would not find it."""
+    once = compact(row())
+    spaced = once.replace(f'"{key}":'.encode(), f'"{key}":1,"{key}"{gap}:'.encode())
+
+    assert read_plain_page(once, PLAUSIBLE) is not None
+    assert read_plain_page(spaced, PLAUSIBLE) is None
+    assert parse(spaced).row_count == 0  # row by row both values are seen, and neither lands
+
+
+@pytest.mark.parametrize("gap", ["\t", "\n", "\r"])
+def test_white_space_elsewhere_leaves_a_page_plain(gap: str) -> None:
+    """A page that is set out over lines is as good as one that is not."""
+    assert read_plain_page(compact(row()).replace(b",", b"," + gap.encode()), PLAUSIBLE) is not None
