@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mono_pipeline.core.verdict import VerdictKind
+from mono_pipeline.core.verdict import VERIFIED, VerdictKind
 
 if TYPE_CHECKING:
     from tests.harness import Pipeline
@@ -39,3 +39,16 @@ def test_a_kobo_that_went_from_one_row_of_a_day_to_another_is_a_mismatch(pipelin
 
     assert verdict is not None
     assert (verdict.kind, verdict.first_bad_day) == (VerdictKind.MISMATCH, truth[one][5])
+
+
+def test_flushes_of_the_code_before_weights_are_compared_without_them(pipeline: Pipeline) -> None:
+    """A run may begin under one release and end under the next."""
+    account = pipeline.link(transactions=120)
+    pipeline.rows(
+        """CREATE FUNCTION as_before() RETURNS trigger AS $f$ BEGIN
+             NEW.weights := '{}'; NEW.covered_rows := 0; NEW.covered_weight := 0; RETURN NEW;
+           END $f$ LANGUAGE plpgsql"""
+    )
+    pipeline.rows("CREATE TRIGGER before BEFORE INSERT ON sync_flushes FOR EACH ROW EXECUTE FUNCTION as_before()")
+
+    assert pipeline.sync(account).verdict == VERIFIED

@@ -47,7 +47,7 @@ superseded AS (
      occurred_at, booking_date, occurred_text, extra, disappeared_at, changed_at, run_id, superseded_at, superseded_by)
   SELECT t.account_id, t.mono_transaction_id, t.version, t.amount_minor, t.direction, t.currency, t.narration, t.category,
          t.balance_after_minor, t.occurred_at, t.booking_date, t.occurred_text, t.extra, t.disappeared_at, t.changed_at,
-         t.run_id, clock.now, :run_id::uuid
+         t.run_id, greatest(clock.now, t.changed_at), :run_id::uuid
   FROM clock, bank_transactions t
   WHERE t.account_id = :account_id AND t.mono_transaction_id = ANY (:gone::text[]) AND t.disappeared_at IS NULL
 ),
@@ -55,7 +55,8 @@ settled AS (
   DELETE FROM removal_evidence WHERE account_id = :account_id AND mono_transaction_id = ANY (:gone::text[])
 )
 UPDATE bank_transactions t
-   SET disappeared_at = clock.now, version = version + 1, changed_at = clock.now, run_id = :run_id::uuid
+   SET disappeared_at = clock.now, version = version + 1, changed_at = greatest(clock.now, t.changed_at),
+       run_id = :run_id::uuid
   FROM clock
  WHERE t.account_id = :account_id AND t.mono_transaction_id = ANY (:gone::text[]) AND t.disappeared_at IS NULL
 RETURNING t.mono_transaction_id;

@@ -1,5 +1,6 @@
 -- name: flush_rows
 -- Lands rows of a few pages: new ones are inserted, changed ones supersede a version, unchanged ones are not written at all.
+-- A version begins where the one before it ends, never earlier: the clock may have been set back.
 -- Rows are sorted by id, and of one id the row read last counts. The same statement writes the flush's share of the pass's
 -- per-day digest and counts for the run, so that rows, digest and counts are of one commit and one round trip. Returns how many
 -- rows were inserted and updated.
@@ -42,7 +43,7 @@ superseded AS (
      occurred_at, booking_date, occurred_text, extra, disappeared_at, changed_at, run_id, superseded_at, superseded_by)
   SELECT t.account_id, t.mono_transaction_id, t.version, t.amount_minor, t.direction, t.currency, t.narration, t.category,
          t.balance_after_minor, t.occurred_at, t.booking_date, t.occurred_text, t.extra, t.disappeared_at, t.changed_at,
-         t.run_id, clock.now, :run_id::uuid
+         t.run_id, greatest(clock.now, t.changed_at), :run_id::uuid
   FROM clock, compared c JOIN bank_transactions t ON t.id = c.stored_id
   WHERE c.changed
 ),
@@ -60,7 +61,7 @@ updated AS (
      SET amount_minor = c.amount, direction = c.type, currency = c.currency, narration = c.narration,
          category = c.category, balance_after_minor = c.balance, occurred_at = c.occurred_at,
          booking_date = c.booking_date, occurred_text = c.occurred_text, extra = c.extra, disappeared_at = NULL,
-         version = t.version + 1, changed_at = clock.now, run_id = :run_id::uuid
+         version = t.version + 1, changed_at = greatest(clock.now, t.changed_at), run_id = :run_id::uuid
     FROM clock, compared c WHERE t.id = c.stored_id AND c.changed
   RETURNING 1
 ),
@@ -135,7 +136,9 @@ FROM (SELECT coalesce(sum(covered_rows), 0) AS rows, coalesce(sum(covered_weight
 -- The days, of those a pass covers, on which its digest and that of the stored rows differ: count, credits, debits and the
 -- sum of the rows' weights. Stored rows that were not shown, and are not decided on, are set aside. No row: every day agrees.
 WITH pass_days AS (
-  SELECT d.day, sum(d.rows)::bigint AS rows, sum(d.credits) AS credits, sum(d.debits) AS debits, sum(d.weight) AS weight
+  SELECT d.day, sum(d.rows)::bigint AS rows, sum(d.credits) AS credits, sum(d.debits) AS debits,
+         -- a flush of the code before weights has none: then the other three must do
+         CASE WHEN count(d.weight) = count(*) THEN sum(d.weight) END AS weight
   FROM sync_flushes f, unnest(f.days, f.counts, f.credits, f.debits, f.weights) AS d (day, rows, credits, debits, weight)
   WHERE f.run_id = :run_id AND f.pass = :pass_number
   GROUP BY d.day
@@ -156,7 +159,7 @@ SELECT day, coalesce(p.rows, 0) AS bank_rows, coalesce(s.rows, 0) AS stored_rows
 FROM (SELECT * FROM pass_days
       WHERE day BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')) p
 FULL JOIN stored_days s USING (day)
-WHERE (p.rows, p.credits, p.debits, p.weight) IS DISTINCT FROM (s.rows, s.credits, s.debits, s.weight)
+WHERE (p.rows, p.credits, p.debits, coalesce(p.weight, s.weight)) IS DISTINCT FROM (s.rows, s.credits, s.debits, s.weight)
 ORDER BY day;
 
 -- name: rows_outside
