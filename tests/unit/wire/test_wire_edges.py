@@ -13,7 +13,7 @@ from mono_pipeline.core.wire.document import Number, find_flaw, spell
 from mono_pipeline.core.wire.plain_page import MAX_ROWS, read_plain_page
 from mono_pipeline.core.wire.quarantine import MAX_PAYLOAD, RejectionReason, reject
 from mono_pipeline.core.wire.row import PlausibleDates
-from tests.unit.wire.wire_pages import ACCOUNT, TODAY, envelope, landed, meta, page_of, parse, row
+from tests.unit.wire.wire_pages import ACCOUNT, TODAY, envelope, landed, meta, page_of, parse, row, without
 
 PLAUSIBLE = PlausibleDates.until(TODAY)
 
@@ -168,3 +168,9 @@ def test_a_second_value_behind_a_spaced_colon_is_seen_by_that_space(key: str, ga
 def test_white_space_elsewhere_leaves_a_page_plain(gap: str) -> None:
     """A page that is set out over lines is as good as one that is not."""
     assert read_plain_page(compact(row()).replace(b",", b"," + gap.encode()), PLAUSIBLE) is not None
+
+
+@pytest.mark.parametrize("name", ["narration", "currency", "balance", "category"])
+def test_a_row_may_lack_any_one_of_these_and_be_plain(name: str) -> None:
+    """What is left out is not counted among the keys."""
+    assert read_plain_page(compact(without(name)), PLAUSIBLE) is not None
