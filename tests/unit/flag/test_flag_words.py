@@ -17,6 +17,7 @@ from mono_pipeline.core.flag import (
     FlagRule,
     Reason,
     amend,
+    check_account_id,
     decide,
     guidance,
     parse_flag,
@@ -182,3 +183,43 @@ def test_a_number_beyond_all_reading_is_quoted_up_to_forty_characters() -> None:
     with pytest.raises(MalformedFlag) as refused:
         parse_flag(f'{{"enabled": true, "percentage": {number}}}')
     assert str(refused.value) == f"{number[:40]} is not a number that can be read"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[1]", "JSON, but not an object: write true, false or an object"),
+        ("x" * 60, f"{'x' * 40!r} is neither true, nor false, nor a JSON object"),
+        ('{"enabled": 1}', "enabled: must be there, true or false"),
+        ('{"enabled": true, "salt": "a", "salt": "b"}', "key 'salt' is there twice"),
+        (f'{{"{"k" * 60}": 1, "{"k" * 60}": 2}}', f"key {'k' * 40!r} is there twice"),
+        (
+            f'{{"enabled": true, "{"k" * 60}": 1}}',
+            f"unknown key {'k' * 40!r}; the keys are enabled, percentage, allow, deny, salt",
+        ),
+        ('{"enabled": true, "allow": 1}', "allow: must be a list of account ids"),
+        ('{"enabled": true, "deny": 1}', "deny: must be a list of account ids"),
+        ('{"enabled": true, "percentage": 101}', "percentage: must lie between 0 and 100"),
+        (
+            '{"enabled": true, "percentage": 1.234}',
+            "percentage: must be written plainly, with at most two decimals",
+        ),
+        ('{"enabled": true, "salt": "\\ud800"}', "salt: holds a lone surrogate, which has no bytes to hash"),
+    ],
+)
+def test_what_is_wrong_with_a_flag_is_said_to_the_letter(text: str, words: str) -> None:
+    """The operator who typed it reads which key, and what it must be."""
+    with pytest.raises(MalformedFlag) as refused:
+        parse_flag(text)
+    assert str(refused.value) == words
+
+
+def test_a_rule_names_the_field_that_it_refuses() -> None:
+    """In a rule made by hand as in one that was read."""
+    with pytest.raises(InvalidInput) as refused:
+        FlagRule(enabled=True, percentage=10_001)
+    assert str(refused.value) == "percentage: must lie between 0 and 100"
+    with pytest.raises(InvalidInput) as no_account:
+        check_account_id("y" * 60)
+    problem = f"{'y' * 40!r} is not a Mono account id (24 hex digits, small letters)"
+    assert str(no_account.value) == f"account_id: {problem}"

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from mono_pipeline.core.errors import MonoUnintelligible
-from mono_pipeline.core.wire import JobState, parse_account_list, parse_job, parse_reauthorisation, realtime_job
+from mono_pipeline.core.wire import (
+    JobState,
+    TransactionPage,
+    parse_account_list,
+    parse_job,
+    parse_reauthorisation,
+    realtime_job,
+)
 from mono_pipeline.core.wire.document import Number, find_flaw, spell
 from mono_pipeline.core.wire.plain_page import MAX_ROWS, read_plain_page
 from mono_pipeline.core.wire.quarantine import MAX_PAYLOAD, RejectionReason, reject
@@ -174,3 +181,10 @@ def test_white_space_elsewhere_leaves_a_page_plain(gap: str) -> None:
 def test_a_row_may_lack_any_one_of_these_and_be_plain(name: str) -> None:
     """What is left out is not counted among the keys."""
     assert read_plain_page(compact(without(name)), PLAUSIBLE) is not None
+
+
+def test_no_data_is_a_page_of_nothing_that_is_not_ready() -> None:
+    """Every count is there, and none."""
+    assert parse(envelope(data=None), page=3) == TransactionPage(
+        number=3, rows_json="[]", row_count=0, seen=0, rejected=(), total=0, has_next=False, not_ready=True
+    )
