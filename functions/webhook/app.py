@@ -15,7 +15,8 @@ from mono_pipeline.adapters.parameters import ParameterStore
 from mono_pipeline.adapters.queue import FetchRequested, WorkQueue
 from mono_pipeline.adapters.webhook_settings import WebhookSettings, load_webhook_settings
 from mono_pipeline.core.errors import ConfigurationError, ParametersUnavailable, QueueUnavailable
-from mono_pipeline.core.webhook import account_named, is_authentic
+from mono_pipeline.core.webhook import is_authentic
+from mono_pipeline.core.webhook_event import account_named
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mono_pipeline.core.secret import Secret
-from mono_pipeline.core.webhook import account_named, is_authentic
+from mono_pipeline.core.webhook import is_authentic
+from mono_pipeline.core.webhook_event import account_named
 
 OURS, OLD = Secret("the one of today, made up here"), Secret("the one before it, made up here")
 A, B = "686265c6ff3885e5e53ab90a", "686265c6ff3885e5e53ab90b"
