@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from mono_pipeline.core.verdict import Verdict
 
 _SQL = statements("runs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """The account that a commit has locked: its failures in a row so far, and how many statements changed its rows."""
+
+    failure_streak: int
+    row_changes: int
 
 
 class RunStore:
@@ -129,17 +138,14 @@ class RunStore:
         row = self._database.row(_SQL["served_since"], account_id=account_id, sent_at=sent_at)
         return bool(_expected(row)["served"])
 
-    def hold(self, run: LeasedRun) -> int:
-        """Lock the account and renew the lease; the first statement of every commit. Raises LeaseLost.
-
-        Returns the account's failures in a row so far.
-        """
+    def hold(self, run: LeasedRun) -> Held:
+        """Lock the account and renew the lease; the first statement of every commit. Raises LeaseLost."""
         held = self._database.row(
             _SQL["hold_lease"], account_id=run.account.id, fence=run.fence, lease_seconds=self._lease_seconds
         )
         if held is None:
             raise LeaseLost
-        return int(held["failure_streak"])
+        return Held(failure_streak=held["failure_streak"], row_changes=held["row_changes"])
 
     def begin_next_pass(self, run: LeasedRun) -> int:
         """Forget the pass that drifted and return the next one's number."""
@@ -196,7 +202,7 @@ class RunStore:
         `retry` tells from the failures in a row, this one included, in how many seconds the account is tried again.
         """
         with self._database.transaction():
-            streak = self.hold(run) + (status is RunStatus.FAILED)
+            streak = self.hold(run).failure_streak + (status is RunStatus.FAILED)
             self._finish(run, status, verdict=verdict, error_code=error_code)
             self._database.rows(
                 _SQL["account_did_not_succeed"],

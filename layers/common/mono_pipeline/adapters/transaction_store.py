@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
 from mono_pipeline.adapters.postgres import StatementRefused
 from mono_pipeline.adapters.statements import statements
@@ -42,11 +43,30 @@ class TransactionStore:
 
     def flush(self, run: LeasedRun, pages: Sequence[TransactionPage]) -> RowCounts:
         """Land the rows of consecutive pages in one transaction. Raises LeaseLost with nothing written."""
+        flush = _Flush.of(run, pages)
         with self._database.transaction():
-            self._runs.hold(run)
-            written = self._land(run, pages)
+            held = self._runs.hold(run)
+            written = self._land(run, flush, row_changes=held.row_changes)
             self._quarantine(run, pages)
         return _counts(pages, inserted=written["inserted"], updated=written["updated"])
+
+    def remember(self, run: LeasedRun, totals: PassTotals, *, trusted: bool) -> None:
+        """Keep what a complete pass landed, so that its rows are recognised when they come again unchanged.
+
+        In the transaction that ends the run. A pass that showed an id twice is not kept: its last word on that row is
+        not in each of its flushes. Where the tables cannot be `trusted` to hold what was landed, nothing is kept, and
+        the next pass compares row by row.
+        """
+        if not trusted:
+            self._database.rows(_SQL["forget_landed"], account_id=run.account.id)
+        elif totals.rows_read == totals.distinct_rows:
+            self._database.rows(
+                _SQL["remember_landed"],
+                account_id=run.account.id,
+                run_id=run.run_id,
+                pass_number=run.pass_number,
+                everything=run.days is None,
+            )
 
     def pass_reading(self, run: LeasedRun) -> PassReading:
         """The counts of the current pass over all its flushes. Raises LeaseLost where there is none any more.
@@ -111,43 +131,38 @@ class TransactionStore:
         )
         return int(self._database.rows(_SQL["open_quarantine"], account_id=run.account.id)[0]["open"])
 
-    def _land(self, run: LeasedRun, pages: Sequence[TransactionPage]) -> Row:
+    def _land(self, run: LeasedRun, flush: _Flush, *, row_changes: int) -> Row:
         """How many rows were inserted and updated.
 
         Of a first history nothing is stored yet, but for what an interrupted run left or a drifting page repeats.
         """
         if run.account.last_full_read_at is not None:
-            return self._flush_rows(run, pages, look_up=True)
+            return self._recognised(flush, row_changes) or self._flush_rows(flush, row_changes, look_up=True)
         self._database.rows("SAVEPOINT unread")
         try:
-            return self._flush_rows(run, pages, look_up=False)
+            return self._flush_rows(flush, row_changes, look_up=False)
         except StatementRefused as refused:
             if refused.constraint != "one_row_per_transaction":
                 raise
             self._database.rows("ROLLBACK TO SAVEPOINT unread")
-            return self._flush_rows(run, pages, look_up=True)
+            return self._flush_rows(flush, row_changes, look_up=True)
 
-    def _flush_rows(self, run: LeasedRun, pages: Sequence[TransactionPage], *, look_up: bool) -> Row:
-        totals = [page.total for page in pages]
+    def _recognised(self, flush: _Flush, row_changes: int) -> Row | None:
+        """The same as `_flush_rows` for rows of which it is known that they stand as they are; else None."""
+        if flush.content is None:
+            return None
+        return self._database.row(
+            _SQL["recognise_rows"], content=flush.content, row_changes=row_changes, **flush.parameters
+        )
+
+    def _flush_rows(self, flush: _Flush, row_changes: int, *, look_up: bool) -> Row:
         return self._database.rows(
             _SQL["flush_rows"],
             look_up=look_up,
-            account_id=run.account.id,
-            run_id=run.run_id,
-            covered_start=run.days.start if run.days else None,
-            covered_end=run.days.end if run.days else None,
-            currency=run.account.currency,
-            rows=_joined(pages),
-            rejected=json.dumps(_rejected_keys(pages)),
-            pass_number=run.pass_number,
-            first_page=pages[0].number,
-            last_page=pages[-1].number,
-            rows_read=sum(page.seen for page in pages),
-            lowest_total=min(totals),
-            highest_total=max(totals),
-            quarantined=sum(len(page.rejected) for page in pages),
-            pages=len(pages),
-            mono_total=totals[-1],
+            rows=flush.rows_json,
+            content=flush.content,
+            row_changes=row_changes,
+            **flush.parameters,
         )[0]
 
     def _quarantine(self, run: LeasedRun, pages: Sequence[TransactionPage]) -> None:
@@ -160,6 +175,42 @@ class TransactionStore:
             self._database.rows(
                 _SQL["quarantine"], account_id=run.account.id, run_id=run.run_id, rejected=json.dumps(rejected)
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Flush:
+    """A flush as its statements take it. `content` is None where rows were rejected: it is never recognised."""
+
+    rows_json: str
+    content: bytes | None
+    parameters: dict[str, Any]
+
+    @classmethod
+    def of(cls, run: LeasedRun, pages: Sequence[TransactionPage]) -> _Flush:
+        rows, totals = _joined(pages), [page.total for page in pages]
+        rejected = _rejected_keys(pages)
+        return cls(
+            rows_json=rows,
+            # a row without a currency has the account's
+            content=None if rejected else sha256(f"{run.account.currency}{rows}".encode()).digest(),
+            parameters={
+                "account_id": run.account.id,
+                "run_id": run.run_id,
+                "covered_start": run.days.start if run.days else None,
+                "covered_end": run.days.end if run.days else None,
+                "pass_number": run.pass_number,
+                "first_page": pages[0].number,
+                "last_page": pages[-1].number,
+                "rows_read": sum(page.seen for page in pages),
+                "lowest_total": min(totals),
+                "highest_total": max(totals),
+                "pages": len(pages),
+                "mono_total": totals[-1],
+                "currency": run.account.currency,
+                "rejected": json.dumps(rejected),
+                "quarantined": len(rejected),
+            },
+        )
 
 
 def _joined(pages: Sequence[TransactionPage]) -> str:

@@ -170,6 +170,7 @@ class AccountSync:
             verdict = conclusion.draw(found)
             if verdict.kind is VerdictKind.MISMATCH and around is None:
                 raise _DaysDiffer(conclusion)
+            self._with.transactions.remember(run, found.totals, trusted=verdict.kind is not VerdictKind.MISMATCH)
             self._with.runs.finish_complete(
                 run,
                 verdict,

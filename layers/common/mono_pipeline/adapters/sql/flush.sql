@@ -75,13 +75,15 @@ days AS (
 digest AS (
   INSERT INTO sync_flushes
     (run_id, pass, first_page, last_page, rows_read, lowest_total, highest_total, ids, rejected_ids, days, counts, credits,
-     debits, weights, covered_rows, covered_weight)
+     debits, weights, covered_rows, covered_weight, content, row_changes_before, row_changes_after)
   SELECT :run_id::uuid, :pass_number, :first_page, :last_page, :rows_read, :lowest_total, :highest_total,
          coalesce((SELECT array_agg(id_hash) FROM incoming), '{}'),
          (SELECT coalesce(array_agg(hashtextextended(key, 0)), '{}') FROM json_array_elements_text(:rejected::json) AS key),
          coalesce(array_agg(booking_date), '{}'), coalesce(array_agg(rows), '{}'), coalesce(array_agg(credits), '{}'),
          coalesce(array_agg(debits), '{}'), coalesce(array_agg(weight), '{}'),
-         coalesce(sum(rows) FILTER (WHERE covered), 0), coalesce(sum(weight) FILTER (WHERE covered), 0)
+         coalesce(sum(rows) FILTER (WHERE covered), 0), coalesce(sum(weight) FILTER (WHERE covered), 0),
+         :content::bytea, :row_changes::bigint,
+         :row_changes::bigint + (EXISTS (SELECT FROM inserted))::int + (EXISTS (SELECT FROM updated))::int
   FROM days, LATERAL (
     SELECT booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
   ) AS c (covered)
@@ -93,6 +95,60 @@ UPDATE sync_runs r
        rows_quarantined = rows_quarantined + :quarantined, pages_read = pages_read + :pages, mono_total = :mono_total
   FROM written w WHERE r.run_id = :run_id::uuid
 RETURNING w.inserted, w.updated;
+
+-- name: recognise_rows
+-- Lands rows that stand as they are since the last complete pass: text for text what that pass landed, and no statement has
+-- changed a row of the account since. Their digest is copied, no row is looked at. Returns no row where that is not so.
+WITH digest AS (
+  INSERT INTO sync_flushes
+    (run_id, pass, first_page, last_page, rows_read, lowest_total, highest_total, ids, rejected_ids, days, counts, credits,
+     debits, weights, covered_rows, covered_weight, content, row_changes_before, row_changes_after)
+  SELECT :run_id::uuid, :pass_number, :first_page, :last_page, :rows_read, :lowest_total, :highest_total,
+         l.ids, '{}', l.days, l.counts, l.credits, l.debits, l.weights, c.rows, c.weight, l.content, l.row_changes, l.row_changes
+  FROM landed_flushes l, LATERAL (
+    SELECT coalesce(sum(d.rows), 0) AS rows, coalesce(sum(d.weight), 0) AS weight
+    FROM unnest(l.days, l.counts, l.weights) AS d (day, rows, weight)
+    WHERE d.day BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
+  ) c
+  WHERE l.account_id = :account_id AND l.content = :content::bytea AND l.row_changes = :row_changes::bigint
+  RETURNING 1
+)
+UPDATE sync_runs r
+   SET rows_seen = rows_seen + :rows_read, rows_unchanged = rows_unchanged + :rows_read, pages_read = pages_read + :pages,
+       mono_total = :mono_total
+  FROM digest WHERE r.run_id = :run_id::uuid
+RETURNING 0 AS inserted, 0 AS updated;
+
+-- name: remember_landed
+-- Keeps what a complete pass landed, when nobody but the pass wrote to the account from its first flush to its last: each flush
+-- found the account's count as the one before it had left it. What was kept before and is void, or, after a reading of all there
+-- is (:everything), not of this pass, goes.
+WITH chain AS (
+  SELECT content, row_changes_before, row_changes_after, lag(row_changes_after) OVER (ORDER BY first_page) AS left_by_the_last
+  FROM sync_flushes WHERE run_id = :run_id::uuid AND pass = :pass_number
+),
+landed AS MATERIALIZED (
+  SELECT coalesce(bool_and(row_changes_before IS NOT NULL AND coalesce(left_by_the_last = row_changes_before, true)), false)
+           AS undisturbed,
+         max(row_changes_after) AS row_changes
+  FROM chain
+),
+void AS (
+  DELETE FROM landed_flushes l USING landed
+   WHERE l.account_id = :account_id AND (:everything::boolean OR l.row_changes IS DISTINCT FROM landed.row_changes)
+     AND NOT EXISTS (SELECT FROM chain c WHERE c.content = l.content)
+)
+INSERT INTO landed_flushes AS l (account_id, content, row_changes, ids, days, counts, credits, debits, weights)
+SELECT DISTINCT ON (f.content)
+       :account_id, f.content, landed.row_changes, f.ids, f.days, f.counts, f.credits, f.debits, f.weights
+FROM sync_flushes f, landed
+WHERE f.run_id = :run_id::uuid AND f.pass = :pass_number AND landed.undisturbed AND f.content IS NOT NULL
+  AND NOT EXISTS (SELECT FROM landed_flushes k
+                   WHERE k.account_id = :account_id AND k.content = f.content AND k.row_changes = landed.row_changes)
+ON CONFLICT (account_id, content) DO UPDATE SET row_changes = excluded.row_changes;
+
+-- name: forget_landed
+DELETE FROM landed_flushes WHERE account_id = :account_id;
 
 -- name: quarantine
 -- One open record for a row and reason, however often it is seen.
