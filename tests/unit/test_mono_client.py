@@ -17,7 +17,7 @@ from mono_pipeline.core import errors
 from mono_pipeline.core.booking import DateWindow
 from mono_pipeline.core.deadline import Deadline
 from mono_pipeline.core.secret import Secret
-from mono_pipeline.core.wire import JobState
+from mono_pipeline.core.wire import JobState, RealtimeJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,21 +119,27 @@ def test_a_plain_read_never_starts_a_paid_refresh() -> None:
     assert not {"x-realtime", "x-real-time"} & set(mono.asked[0].headers)
 
 
-def test_a_real_time_read_asks_in_both_spellings_and_brings_the_job() -> None:
+def test_a_real_time_call_asks_in_both_spellings_and_brings_the_job() -> None:
     """Mono's guide and its reference differ; header names count in any letter case."""
     headers = {"X-Job-Id": "66f3d5c1a2b3c4d5e6f70819", "X-JOB-STATUS": "Processing", "x-Has-New-Data": "true"}
     mono = Mono(httpx.Response(200, json=PAGE, headers=headers))
-    answer = mono.client.realtime_transactions(ACCOUNT, window=None, limit=100, deadline=soon(), today=TODAY)
+    job = mono.client.start_realtime(ACCOUNT, deadline=soon())
+    assert len(mono.asked) == 1
     assert (mono.asked[0].headers["x-realtime"], mono.asked[0].headers["x-real-time"]) == ("true", "true")
-    assert answer.page.row_count == 1
-    assert answer.job is not None
-    assert (answer.job.state, answer.job.has_new_data) == (JobState.PROCESSING, True)
+    assert job == RealtimeJob(id="66f3d5c1a2b3c4d5e6f70819", state=JobState.PROCESSING, has_new_data=True)
 
 
-def test_a_real_time_read_without_job_headers_has_no_job() -> None:
+def test_a_real_time_call_wants_no_rows() -> None:
+    """The job is all it is for: `data: null` and rows that nobody could read are as good."""
+    headers = {"x-job-id": "66f3d5c1a2b3c4d5e6f70819", "x-job-status": "finished"}
+    for body in ({"status": "successful", "data": None}, {"status": "successful", "data": [{"id": 1}]}):
+        job = Mono(httpx.Response(200, json=body, headers=headers)).client.start_realtime(ACCOUNT, deadline=soon())
+        assert job == RealtimeJob(id="66f3d5c1a2b3c4d5e6f70819", state=JobState.FINISHED, has_new_data=False)
+
+
+def test_a_real_time_call_without_job_headers_has_no_job() -> None:
     """Some banks have none."""
-    answer = Mono().client.realtime_transactions(ACCOUNT, window=None, limit=100, deadline=soon(), today=TODAY)
-    assert answer.job is None
+    assert Mono().client.start_realtime(ACCOUNT, deadline=soon()) is None
 
 
 def test_an_account_is_asked_for_by_its_id() -> None:
@@ -191,7 +197,7 @@ def _calls(client: MonoClient, account_id: str) -> Iterator[Callable[[], object]
     yield lambda: client.account(account_id, deadline=soon())
     yield lambda: client.job(account_id, "job", deadline=soon())
     yield lambda: client.transactions(account_id, window=None, page=1, limit=1, deadline=soon(), today=TODAY)
-    yield lambda: client.realtime_transactions(account_id, window=None, limit=1, deadline=soon(), today=TODAY)
+    yield lambda: client.start_realtime(account_id, deadline=soon())
     yield lambda: client.reauthorisation_url(account_id, ref="r", redirect_url="https://x", deadline=soon())
 
 

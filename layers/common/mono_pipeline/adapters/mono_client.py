@@ -57,14 +57,6 @@ _REALTIME = {"x-realtime": "true", "x-real-time": "true"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RealtimeAnswer:
-    """A page out of Mono's stored copy, and the job that refreshes the copy; `job` is None where Mono names none."""
-
-    page: TransactionPage
-    job: RealtimeJob | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class _Answer:
     headers: Mapping[str, str]
     body: bytes
@@ -134,15 +126,16 @@ class MonoClient:
         answer = self._transactions(account_id, window=window, page=page, limit=limit, deadline=deadline)
         return parse_transactions(answer.body, account_id=account_id, page=page, today=today)
 
-    def realtime_transactions(
-        self, account_id: str, *, window: DateWindow | None, limit: int, deadline: Deadline, today: date
-    ) -> RealtimeAnswer:
-        """As page 1 of `transactions`, and let Mono ask the bank. Each call may cost money: never on a retry."""
-        answer = self._transactions(
-            account_id, window=window, page=1, limit=limit, deadline=deadline, headers=_REALTIME
-        )
-        page = parse_transactions(answer.body, account_id=account_id, page=1, today=today)
-        return RealtimeAnswer(page=page, job=realtime_job(answer.headers))
+    def start_realtime(self, account_id: str, *, deadline: Deadline) -> RealtimeJob | None:
+        """Let Mono go to the bank, and return the job of it that the headers name. It costs money: never on a retry.
+
+        The rows are what was stored before the job, or null: whoever wants what it brings reads again afterwards,
+        without the header (Mono contract 2.6). Ends by `deadline` alone, for Mono may take 30 s.
+        """
+        params = {"page": "1", "limit": "1"}
+        path = f"{_account_path(account_id)}/transactions"
+        answer = self._ask("GET", path, params=params, headers=_REALTIME, deadline=deadline, patient=True)
+        return realtime_job(answer.headers)
 
     def job(self, account_id: str, job_id: str, *, deadline: Deadline) -> JobStatus:
         """How a real-time job stands (Mono contract 2.6)."""
@@ -169,11 +162,9 @@ class MonoClient:
         page: int,
         limit: int,
         deadline: Deadline,
-        headers: Mapping[str, str] | None = None,
     ) -> _Answer:
         params = {"page": str(page), "limit": str(limit)} | (window.mono_params() if window else {})
-        path = f"{_account_path(account_id)}/transactions"
-        return self._ask("GET", path, params=params, headers=headers, deadline=deadline)
+        return self._ask("GET", f"{_account_path(account_id)}/transactions", params=params, deadline=deadline)
 
     def _ask(
         self,
@@ -184,8 +175,9 @@ class MonoClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         content: Mapping[str, object] | None = None,
+        patient: bool = False,
     ) -> _Answer:
-        until = deadline.within(self._answer_seconds)
+        until = deadline if patient else deadline.within(self._answer_seconds)
         left = until.remaining()
         if not left:
             raise MonoUnreachable("no time was left to ask Mono")
