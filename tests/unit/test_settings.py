@@ -82,6 +82,8 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "SYNC_INTERVAL_HOURS": 12,
         "DEEP_READ_DAYS": 7,
         "REMOVAL_EVIDENCE_HOURS": 24,
+        "FRESHNESS_SLO_HOURS": 26,
+        "REALTIME_MONTHLY_CAP_NGN": 0,
         "LEASE_SECONDS": 90,
         "FLUSH_ROWS": 1000,
         "PAGES_IN_FLIGHT": 4,

@@ -41,6 +41,9 @@ WHOLE_NUMBERS: Final = (
     WholeNumber(name="SYNC_INTERVAL_HOURS", default=12, low=1, high=168, unit="hours"),
     WholeNumber(name="DEEP_READ_DAYS", default=7, low=1, high=365, unit="days"),
     WholeNumber(name="REMOVAL_EVIDENCE_HOURS", default=24, low=1, high=720, unit="hours"),
+    WholeNumber(name="FRESHNESS_SLO_HOURS", default=26, low=1, high=8_784, unit="hours"),
+    # Nobody has said how much may be spent: nothing.
+    WholeNumber(name="REALTIME_MONTHLY_CAP_NGN", default=0, low=0, high=100_000_000, unit="NGN a month"),
     WholeNumber(name="LEASE_SECONDS", default=90, low=5, high=900, unit="seconds"),
     WholeNumber(name="FLUSH_ROWS", default=1_000, low=1, high=10_000, unit="rows"),
     WholeNumber(name="PAGES_IN_FLIGHT", default=4, low=1, high=16, unit="requests at once"),
@@ -66,6 +69,8 @@ class Settings:
     sync_interval_hours: int
     deep_read_days: int
     removal_evidence_hours: int
+    freshness_slo_hours: int
+    realtime_monthly_cap_ngn: int
     lease_seconds: int
     flush_rows: int
     pages_in_flight: int
