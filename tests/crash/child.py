@@ -60,16 +60,19 @@ class Numbered:
     def __init__(self, orders: Orders) -> None:
         self.calls: list[str] = []
         self._orders = orders
+        self._doomed: Call | None = None
 
     def before(self, call: Call) -> None:
         """The next call."""
         self.calls.append(str(call))
-        if len(self.calls) == self._orders.call and self._orders.when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+        if len(self.calls) == self._orders.call:
+            if self._orders.when == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            self._doomed = call
 
-    def after(self, _call: Call) -> None:
-        """It was made. Calls inside calls (a worker within another's request) count on: the last one is meant."""
-        if len(self.calls) == self._orders.call and self._orders.when == "after":
+    def after(self, call: Call) -> None:
+        """It was made. Other calls may have been made inside it (a worker within another's request): it is itself."""
+        if call is self._doomed:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
