@@ -56,7 +56,7 @@ CREATE OR REPLACE FUNCTION pipeline_now() RETURNS timestamptz LANGUAGE sql VOLAT
 FORGET = """
 SET session_replication_role = replica;
 TRUNCATE bank_accounts, account_aliases, sync_runs, sync_flushes, bank_transactions, bank_transaction_versions,
-  quarantined_transactions, coverage_ledger, removal_evidence, duplicate_suspicions;
+  quarantined_transactions, coverage_ledger, removal_evidence, duplicate_suspicions CASCADE;
 SET session_replication_role = origin;
 UPDATE provider_budget SET tokens = 0, refilled_at = timestamptz '{epoch}', paused_until = NULL, pause_reason = NULL;
 ALTER SEQUENCE sim_milliseconds RESTART

@@ -88,8 +88,10 @@ UPDATE bank_accounts
        deep_read_due_at = CASE WHEN :full_read THEN pipeline_now() + make_interval(days => :deep_read_days)
                                ELSE deep_read_due_at END,
        totals_ignore_window = totals_ignore_window OR :totals_ignore_window,
-       link_status = CASE WHEN link_status = 'refused' THEN 'linked' ELSE link_status END,
-       next_attempt_at = pipeline_now() + make_interval(secs => :interval_seconds * (0.9 + 0.2 * random())),
+       link_status = CASE WHEN link_status = 'refused' THEN link_status_of(reauth_required_at, link_proven_at) ELSE link_status END,
+       -- a run that began before the second look at a new link was due does not put it off
+       next_attempt_at = least(pipeline_now() + make_interval(secs => :interval_seconds * (0.9 + 0.2 * random())),
+         (SELECT greatest(look_again_at, pipeline_now()) FROM sync_runs r WHERE r.run_id = lease_run_id AND r.started_at < look_again_at)),
        lease_until = NULL, lease_run_id = NULL
  WHERE id = :account_id AND fence = :fence
 RETURNING id;
