@@ -13,7 +13,7 @@ ALTER TABLE bank_accounts
   ADD COLUMN stale_told_at       timestamptz,
   -- when data_status was noted last: a copy that was not ready then and is now was filled in between
   ADD COLUMN data_status_at      timestamptz,
-  -- when Mono's account list showed it last
+  -- when Mono's account list showed it last, or its own page was asked for instead
   ADD COLUMN listed_at           timestamptz;
 CREATE INDEX bank_accounts_daily_realtime ON bank_accounts (realtime_asked_at) WHERE realtime = 'daily';
 
@@ -52,12 +52,13 @@ CREATE TABLE realtime_spend (
   spent_ngn integer NOT NULL CHECK (spent_ngn >= 0)
 );
 
--- The walk through Mono's account list, one row: where it goes on, and who is on it.
+-- The walk through Mono's account list, one row: where it goes on, who is on it, and when the last whole one began.
 CREATE TABLE account_list_walk (
   one_row     boolean PRIMARY KEY DEFAULT true CHECK (one_row),
   next_page   integer NOT NULL DEFAULT 1 CHECK (next_page >= 1),
   started_at  timestamptz,
   finished_at timestamptz,
+  whole_since timestamptz,
   busy_until  timestamptz
 );
 INSERT INTO account_list_walk DEFAULT VALUES;

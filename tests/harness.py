@@ -124,6 +124,7 @@ class Witness:
     stages: list[tuple[str, str]] = field(default_factory=list)
     errors: list[tuple[str, str]] = field(default_factory=list)
     zero_runs: int = 0
+    stale: list[tuple[int, str | None]] = field(default_factory=list)
 
     def stage(self, _run: Any, stage: str, _seconds: float, outcome: str) -> None:
         """A stage ended."""
@@ -136,6 +137,10 @@ class Witness:
     def zero_transactions(self, _run: Any) -> None:
         """A complete pass read no row."""
         self.zero_runs += 1
+
+    def stale_accounts(self, count: int, *, account_id: str | None = None) -> None:
+        """So many accounts are stale, or this one is."""
+        self.stale.append((count, account_id))
 
     def event(self, name: str, _run: Any, **fields: Any) -> None:
         """Something happened."""

@@ -110,14 +110,14 @@ class RealtimeStore:
         account_id: int,
         outcome: CallOutcome,
         *,
-        learned_at: datetime,
         needs_customer: bool,
+        learned_at: datetime | None = None,
     ) -> bool:
         """The one way in which a real-time job ends, whoever learns of it: a poll, an answer or a webhook.
 
-        The account is fresh as of when its call was made, for the bank was asked no earlier; of a job that no call of
-        ours has, as of `learned_at`. `needs_customer` says that a failed job failed for want of the customer. True
-        where a call of ours ended now. To be called in a transaction.
+        `needs_customer` says that a failed job failed for want of the customer. A finished one makes the account fresh
+        as of when its call was made, for the bank was asked no earlier; a job that no call of ours has, as of
+        `learned_at` (now). True where a call of ours ended now. To be called in a transaction.
         """
         call = self._database.row(_SQL["call_of_job"], account_id=account_id, job_id=outcome.job_id)
         ended = call is not None and self.note(call["id"], account_id, outcome)
@@ -128,8 +128,8 @@ class RealtimeStore:
             self._database.rows(_SQL["note_reauthorisation_required"], account_id=account_id, as_of=as_of)
         return ended
 
-    def note_fresh(self, account_id: int, *, as_of: datetime) -> None:
-        """Mono has confirmed the bank's data as of `as_of`; the account's instant only rises."""
+    def note_fresh(self, account_id: int, *, as_of: datetime | None = None) -> None:
+        """Mono has confirmed the bank's data as of `as_of` (now); the account's instant only rises."""
         self._database.rows(_SQL["note_fresh"], account_id=account_id, as_of=as_of)
 
     def knows_job(self, account_id: int, job_id: str, *, other_than: int) -> bool:

@@ -34,6 +34,18 @@ class Telemetry:
         """`…_zero_transactions_total`."""
         self._emit(run, "zero_transactions_total", MetricUnit.Count, 1)
 
+    def stale_accounts(self, count: int, *, account_id: str | None = None) -> None:
+        """`…_stale_accounts`, a gauge; and 1 for an account by itself, when its breach is told of."""
+        with single_metric(
+            name=f"{_PREFIX}_stale_accounts",
+            unit=MetricUnit.Count,
+            value=count,
+            namespace=NAMESPACE,
+            default_dimensions={"service": SERVICE},
+        ) as metric:
+            if account_id is not None:
+                metric.add_dimension(name="account_id", value=account_id)
+
     def event(self, name: str, run: LeasedRun | None, **fields: Any) -> None:
         """One log line; what identifies the run is the same on every line."""
         if run is not None:

@@ -37,5 +37,8 @@ class Observer(Protocol):
     def zero_transactions(self, run: LeasedRun) -> None:
         """A complete pass read no row."""
 
+    def stale_accounts(self, count: int, *, account_id: str | None = None) -> None:
+        """So many accounts are staler than they may be; with `account_id`, that one is (1)."""
+
     def event(self, name: str, run: LeasedRun | None, **fields: Any) -> None:
         """Something happened that an operator may look for, e.g. `mono.fetch.started`."""

@@ -72,14 +72,14 @@ SELECT count(*) AS ended FROM ended;
 -- name: note_fresh
 -- Mono has confirmed the bank's data as of an instant. It only rises, and what needed the customer no longer does.
 UPDATE bank_accounts
-   SET fresh_as_of = greatest(fresh_as_of, :as_of::timestamptz),
+   SET fresh_as_of = greatest(fresh_as_of, coalesce(:as_of::timestamptz, pipeline_now())),
        link_status = CASE WHEN link_status = 'reauth_required' THEN 'linked' ELSE link_status END
  WHERE id = :account_id;
 
 -- name: note_reauthorisation_required
 -- The bank asks for the customer, unless Mono has confirmed fresh data since.
 UPDATE bank_accounts SET link_status = 'reauth_required'
- WHERE id = :account_id AND link_status = 'linked' AND (fresh_as_of IS NULL OR fresh_as_of <= :as_of::timestamptz)
+ WHERE id = :account_id AND link_status = 'linked' AND (fresh_as_of IS NULL OR fresh_as_of <= coalesce(:as_of::timestamptz, pipeline_now()))
 RETURNING id;
 
 -- name: take_polls
