@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
-from mono_pipeline.adapters.queue import read_fetch_requested
+from mono_pipeline.adapters.queue import (
+    WEBHOOK_RECEIVED,
+    FetchRequested,
+    message_type,
+    read_fetch_requested,
+    read_webhook_received,
+)
 from mono_pipeline.bootstrap import environment
 from mono_pipeline.core.deadline import Deadline
 from mono_pipeline.core.errors import InvalidInput
@@ -31,7 +37,7 @@ def serve(record: SQSRecord, lambda_context: LambdaContext) -> None:
     """Serve one message; an exception sends it back to the queue."""
     here = environment()
     try:
-        message = read_fetch_requested(record.body)
+        message = _wake_up(record.body)
     except InvalidInput as error:
         # it will never be readable: delivering it again would only burn its receives
         here.observer.event("mono.message.poison", None, message_id=record.message_id, problem=str(error))
@@ -41,3 +47,11 @@ def serve(record: SQSRecord, lambda_context: LambdaContext) -> None:
     WakeUp(here.collaborators, queue=here.collaborators.queue_of(record.event_source_arn)).serve(
         message, sent_at=sent_at, deadline=Deadline.after(remaining - RESERVE_SECONDS)
     )
+
+
+def _wake_up(body: str) -> FetchRequested:
+    """What a message asks for; an event of Mono's wakes the account it is about."""
+    if message_type(body) != WEBHOOK_RECEIVED:
+        return read_fetch_requested(body)
+    told = read_webhook_received(body)
+    return FetchRequested(account_id=told.account_id, correlation_id=told.correlation_id, requested_by="webhook")

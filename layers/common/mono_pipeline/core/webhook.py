@@ -4,12 +4,47 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mono_pipeline.core.webhook_outcome import WebhookReason
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from mono_pipeline.core.secret import Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookCall:
+    """A call of the webhook's door, before anything of it is believed.
+
+    Attributes:
+        secrets: Every value of the header `mono-webhook-secret`.
+        signatures: Every value of the header `mono-signature`.
+        body: The body's bytes, empty with a problem.
+        body_problem: `TOO_LARGE` or `NOT_BASE64`; None where there are bytes to look at.
+        correlation_id: API Gateway's id of the request.
+    """
+
+    secrets: tuple[str, ...] = field(repr=False)
+    signatures: tuple[str, ...] = field(repr=False)
+    body: bytes = field(repr=False)
+    body_problem: WebhookReason | None
+    correlation_id: str
+
+
+def secret_refusal(call: WebhookCall, secrets: Sequence[Secret]) -> WebhookReason | None:
+    """Return why the plain shared secret does not let this call in; None where it does.
+
+    Whatever was presented is compared, so that a call without a secret takes the road of one with a wrong one.
+    """
+    given = call.secrets[0] if len(call.secrets) == 1 else ""
+    if is_authentic(given, secrets):
+        return None
+    if len(call.secrets) > 1:
+        return WebhookReason.SEVERAL_SECRETS
+    return WebhookReason.WRONG_SECRET if given else WebhookReason.NO_SECRET
 
 
 def is_authentic(presented: str | None, secrets: Iterable[Secret]) -> bool:
