@@ -137,32 +137,27 @@ class TransactionStore:
         Of a first history nothing is stored yet, but for what an interrupted run left or a drifting page repeats.
         """
         if run.account.last_full_read_at is not None:
-            return self._recognised(flush, row_changes) or self._flush_rows(flush, row_changes, look_up=True)
+            return self._recognised(flush, row_changes) or self._write("land_rows", flush, row_changes)
         self._database.rows("SAVEPOINT unread")
         try:
-            return self._flush_rows(flush, row_changes, look_up=False)
+            return self._write("land_first_rows", flush, row_changes)
         except StatementRefused as refused:
             if refused.constraint != "one_row_per_transaction":
                 raise
             self._database.rows("ROLLBACK TO SAVEPOINT unread")
-            return self._flush_rows(flush, row_changes, look_up=True)
+            return self._write("land_rows", flush, row_changes)
 
     def _recognised(self, flush: _Flush, row_changes: int) -> Row | None:
-        """The same as `_flush_rows` for rows of which it is known that they stand as they are; else None."""
+        """The same for rows of which it is known that they stand as they are; else None."""
         if flush.content is None:
             return None
         return self._database.row(
             _SQL["recognise_rows"], content=flush.content, row_changes=row_changes, **flush.parameters
         )
 
-    def _flush_rows(self, flush: _Flush, row_changes: int, *, look_up: bool) -> Row:
+    def _write(self, statement: str, flush: _Flush, row_changes: int) -> Row:
         return self._database.rows(
-            _SQL["flush_rows"],
-            look_up=look_up,
-            rows=flush.rows_json,
-            content=flush.content,
-            row_changes=row_changes,
-            **flush.parameters,
+            _SQL[statement], rows=flush.rows_json, content=flush.content, row_changes=row_changes, **flush.parameters
         )[0]
 
     def _quarantine(self, run: LeasedRun, pages: Sequence[TransactionPage]) -> None:

@@ -1,28 +1,58 @@
--- name: flush_rows
--- Lands rows of a few pages: new ones are inserted, changed ones supersede a version, unchanged ones are not written at all.
--- A version begins where the one before it ends, never earlier: the clock may have been set back.
--- Rows are sorted by id, and of one id the row read last counts. The same statement writes the flush's share of the pass's
--- per-day digest and counts for the run, so that rows, digest and counts are of one commit and one round trip. Returns how many
--- rows were inserted and updated.
--- Stored rows are looked up one by one (LATERAL): joined freely, each flush would read the whole account. LIMIT 1 of a unique key
--- asks for a plain index scan; a bitmap for every single row takes a third longer. Without :look_up every row is taken for new:
--- one that is not is refused by the unique key, and nothing is written.
-WITH clock AS MATERIALIZED (SELECT pipeline_now() AS now),
-parsed AS MATERIALIZED (
-  SELECT r.*, r.date::timestamptz AS occurred_at
+-- part: incoming
+-- The rows of a few pages, sorted by id; of one id the row read last counts.
+clock AS MATERIALIZED (SELECT pipeline_now() AS now),
+incoming AS MATERIALIZED (
+  SELECT DISTINCT ON (r.id)
+         r.id, hashtextextended(r.id, 0) AS id_hash, r.amount, r.type, coalesce(r.currency, :currency) AS currency,
+         coalesce(r.narration, '') AS narration, r.category, r.balance, r.date::timestamptz AS occurred_at,
+         lagos_date(r.date::timestamptz) AS booking_date, r.date AS occurred_text, r.extra
   FROM ROWS FROM (json_to_recordset(:rows::json) AS (
          id text, amount bigint, type text, currency text, narration text, category text, balance bigint, date text,
          extra jsonb)) WITH ORDINALITY
        AS r (id, amount, type, currency, narration, category, balance, date, extra, position)
-),
-incoming AS MATERIALIZED (
-  SELECT DISTINCT ON (r.id)
-         r.id, hashtextextended(r.id, 0) AS id_hash, r.amount, r.type, coalesce(r.currency, :currency) AS currency,
-         coalesce(r.narration, '') AS narration, r.category, r.balance, r.occurred_at, lagos_date(r.occurred_at) AS booking_date,
-         r.date AS occurred_text, r.extra
-  FROM parsed r
   ORDER BY r.id, r.position DESC
 ),
+
+-- part: digest
+-- The flush's share of the pass's per-day digest and its counts for the run, in the statement of its rows, so that all are of one
+-- commit and one round trip. Returns how many rows were inserted and updated.
+days AS (
+  SELECT booking_date, count(*) AS rows,
+         coalesce(sum(amount) FILTER (WHERE type = 'credit'), 0) AS credits,
+         coalesce(sum(amount) FILTER (WHERE type = 'debit'), 0)  AS debits,
+         sum(transaction_weight(id, booking_date, amount, type)) AS weight
+  FROM incoming GROUP BY booking_date
+),
+digest AS (
+  INSERT INTO sync_flushes
+    (run_id, pass, first_page, last_page, rows_read, lowest_total, highest_total, ids, rejected_ids, days, counts, credits,
+     debits, weights, covered_rows, covered_weight, content, row_changes_before, row_changes_after)
+  SELECT :run_id::uuid, :pass_number, :first_page, :last_page, :rows_read, :lowest_total, :highest_total,
+         coalesce((SELECT array_agg(id_hash) FROM incoming), '{}'),
+         (SELECT coalesce(array_agg(hashtextextended(key, 0)), '{}') FROM json_array_elements_text(:rejected::json) AS key),
+         coalesce(array_agg(booking_date), '{}'), coalesce(array_agg(rows), '{}'), coalesce(array_agg(credits), '{}'),
+         coalesce(array_agg(debits), '{}'), coalesce(array_agg(weight), '{}'),
+         coalesce(sum(rows) FILTER (WHERE covered), 0), coalesce(sum(weight) FILTER (WHERE covered), 0),
+         :content::bytea, :row_changes::bigint,
+         :row_changes::bigint + (SELECT (inserted > 0)::int + (updated > 0)::int FROM written)
+  FROM days, LATERAL (
+    SELECT booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
+  ) AS c (covered)
+)
+UPDATE sync_runs r
+   SET rows_seen = rows_seen + :rows_read, rows_inserted = rows_inserted + w.inserted, rows_updated = rows_updated + w.updated,
+       rows_unchanged = rows_unchanged + :rows_read - :quarantined - w.inserted - w.updated,
+       rows_quarantined = rows_quarantined + :quarantined, pages_read = pages_read + :pages, mono_total = :mono_total
+  FROM written w WHERE r.run_id = :run_id::uuid
+RETURNING w.inserted, w.updated;
+
+-- name: land_rows
+-- Lands rows of a few pages: new ones are inserted, changed ones supersede a version, unchanged ones are not written at all.
+-- A version begins where the one before it ends, never earlier: the clock may have been set back.
+-- Stored rows are looked up one by one (LATERAL): joined freely, each flush would read the whole account. LIMIT 1 of a unique key
+-- asks for a plain index scan; a bitmap for every single row takes a third longer.
+WITH
+-- with: incoming
 compared AS MATERIALIZED (
   SELECT i.*, t.id AS stored_id,
          t.id IS NOT NULL AND (
@@ -33,7 +63,7 @@ compared AS MATERIALIZED (
   FROM incoming i
   LEFT JOIN LATERAL (
     SELECT id, disappeared_at, amount_minor, direction, currency, narration, category, balance_after_minor, occurred_at, extra
-    FROM bank_transactions WHERE :look_up::boolean AND account_id = :account_id AND mono_transaction_id = i.id
+    FROM bank_transactions WHERE account_id = :account_id AND mono_transaction_id = i.id
     ORDER BY account_id, mono_transaction_id LIMIT 1
   ) t ON true
 ),
@@ -65,36 +95,25 @@ updated AS (
     FROM clock, compared c WHERE t.id = c.stored_id AND c.changed
   RETURNING 1
 ),
-days AS (
-  SELECT booking_date, count(*) AS rows,
-         coalesce(sum(amount) FILTER (WHERE type = 'credit'), 0) AS credits,
-         coalesce(sum(amount) FILTER (WHERE type = 'debit'), 0)  AS debits,
-         sum(transaction_weight(id, booking_date, amount, type)) AS weight
-  FROM incoming GROUP BY booking_date
+written AS (SELECT (SELECT count(*) FROM inserted) AS inserted, (SELECT count(*) FROM updated) AS updated),
+-- with: digest
+
+-- name: land_first_rows
+-- The same for an account of which nothing is stored yet, without looking: a row that is there after all is refused by the
+-- unique key, and nothing is written.
+WITH
+-- with: incoming
+inserted AS (
+  INSERT INTO bank_transactions
+    (account_id, mono_transaction_id, amount_minor, direction, currency, narration, category, balance_after_minor,
+     occurred_at, booking_date, occurred_text, extra, changed_at, run_id)
+  SELECT :account_id, i.id, i.amount, i.type, i.currency, i.narration, i.category, i.balance,
+         i.occurred_at, i.booking_date, i.occurred_text, i.extra, clock.now, :run_id::uuid
+  FROM clock, incoming i
+  RETURNING 1
 ),
-digest AS (
-  INSERT INTO sync_flushes
-    (run_id, pass, first_page, last_page, rows_read, lowest_total, highest_total, ids, rejected_ids, days, counts, credits,
-     debits, weights, covered_rows, covered_weight, content, row_changes_before, row_changes_after)
-  SELECT :run_id::uuid, :pass_number, :first_page, :last_page, :rows_read, :lowest_total, :highest_total,
-         coalesce((SELECT array_agg(id_hash) FROM incoming), '{}'),
-         (SELECT coalesce(array_agg(hashtextextended(key, 0)), '{}') FROM json_array_elements_text(:rejected::json) AS key),
-         coalesce(array_agg(booking_date), '{}'), coalesce(array_agg(rows), '{}'), coalesce(array_agg(credits), '{}'),
-         coalesce(array_agg(debits), '{}'), coalesce(array_agg(weight), '{}'),
-         coalesce(sum(rows) FILTER (WHERE covered), 0), coalesce(sum(weight) FILTER (WHERE covered), 0),
-         :content::bytea, :row_changes::bigint,
-         :row_changes::bigint + (EXISTS (SELECT FROM inserted))::int + (EXISTS (SELECT FROM updated))::int
-  FROM days, LATERAL (
-    SELECT booking_date BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity')
-  ) AS c (covered)
-),
-written AS (SELECT (SELECT count(*) FROM inserted) AS inserted, (SELECT count(*) FROM updated) AS updated)
-UPDATE sync_runs r
-   SET rows_seen = rows_seen + :rows_read, rows_inserted = rows_inserted + w.inserted, rows_updated = rows_updated + w.updated,
-       rows_unchanged = rows_unchanged + :rows_read - :quarantined - w.inserted - w.updated,
-       rows_quarantined = rows_quarantined + :quarantined, pages_read = pages_read + :pages, mono_total = :mono_total
-  FROM written w WHERE r.run_id = :run_id::uuid
-RETURNING w.inserted, w.updated;
+written AS (SELECT count(*) AS inserted, 0::bigint AS updated FROM inserted),
+-- with: digest
 
 -- name: recognise_rows
 -- Lands rows that stand as they are since the last complete pass: text for text what that pass landed, and no statement has
