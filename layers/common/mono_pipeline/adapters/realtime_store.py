@@ -123,14 +123,18 @@ class RealtimeStore:
         ended = call is not None and self.note(call["id"], account_id, outcome)
         as_of = learned_at if call is None else call["asked_at"]
         if outcome.state is CallState.FINISHED:
-            self.note_fresh(account_id, as_of=as_of)
+            # an instant that was only learned later says nothing of what the bank wanted in between
+            self.note_fresh(account_id, as_of=as_of, proves=call is not None or learned_at is None)
         elif needs_customer:
             self._database.rows(_SQL["note_reauthorisation_required"], account_id=account_id, as_of=as_of)
         return ended
 
-    def note_fresh(self, account_id: int, *, as_of: datetime | None = None) -> None:
-        """Mono has confirmed the bank's data as of `as_of` (now); the account's instant only rises."""
-        self._database.rows(_SQL["note_fresh"], account_id=account_id, as_of=as_of)
+    def note_fresh(self, account_id: int, *, as_of: datetime | None = None, proves: bool = True) -> None:
+        """Mono has confirmed the bank's data as of `as_of` (now); the account's instant only rises.
+
+        `proves` says that the link is known to have worked at that very instant.
+        """
+        self._database.rows(_SQL["note_fresh"], account_id=account_id, as_of=as_of, proves=proves)
 
     def knows_job(self, account_id: int, job_id: str, *, other_than: int) -> bool:
         """Whether a call before `other_than` had this job."""

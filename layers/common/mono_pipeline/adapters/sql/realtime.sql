@@ -70,17 +70,25 @@ refunded AS (
 SELECT count(*) AS ended FROM ended;
 
 -- name: note_fresh
--- Mono has confirmed the bank's data as of an instant. It only rises, and what needed the customer no longer does.
+-- Mono has confirmed the bank's data as of an instant. It only rises. Where it is known when the bank was asked, the link is known
+-- to have worked then, and what needed the customer before that no longer does.
 UPDATE bank_accounts
    SET fresh_as_of = greatest(fresh_as_of, coalesce(:as_of::timestamptz, pipeline_now())),
-       link_status = CASE WHEN link_status = 'reauth_required' THEN 'linked' ELSE link_status END
+       link_proven_at = CASE WHEN :proves THEN greatest(link_proven_at, coalesce(:as_of::timestamptz, pipeline_now()))
+                             ELSE link_proven_at END,
+       link_status = CASE WHEN link_status = 'reauth_required' AND :proves
+                          THEN link_status_of(reauth_required_at, greatest(link_proven_at, coalesce(:as_of::timestamptz, pipeline_now())))
+                          ELSE link_status END
  WHERE id = :account_id;
 
 -- name: note_reauthorisation_required
--- The bank asks for the customer, unless Mono has confirmed fresh data since.
-UPDATE bank_accounts SET link_status = 'reauth_required'
- WHERE id = :account_id AND link_status = 'linked' AND (fresh_as_of IS NULL OR fresh_as_of <= coalesce(:as_of::timestamptz, pipeline_now()))
-RETURNING id;
+-- The bank asks for the customer, unless the link is known to have worked since.
+UPDATE bank_accounts
+   SET reauth_required_at = greatest(reauth_required_at, coalesce(:as_of::timestamptz, pipeline_now())),
+       link_status = CASE WHEN link_status IN ('linked', 'reauth_required')
+                          THEN link_status_of(greatest(reauth_required_at, coalesce(:as_of::timestamptz, pipeline_now())), link_proven_at)
+                          ELSE link_status END
+ WHERE id = :account_id;
 
 -- name: take_polls
 -- Open calls whose time to be looked at has come, each moved on so that no other tick looks at it too.
