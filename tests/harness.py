@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from local.sandbox.sandbox import Sandbox
     from mono_pipeline.core.booking import DateWindow
+    from mono_pipeline.core.dead_letter import FetchFailed
 
 SETTINGS = Settings(
     environment="local",
@@ -117,6 +118,20 @@ class QueueInMemory:
 
 
 @dataclass
+class DeadLettersInMemory:
+    """The dead-letter queue's part in being told of an account that failed too often."""
+
+    letters: list[FetchFailed] = field(default_factory=list)
+    fails: bool = False
+
+    def send(self, letter: FetchFailed) -> None:
+        """Keep the letter, or fail as SQS may."""
+        if self.fails:
+            raise QueueUnavailable("SQS did not take the message")
+        self.letters.append(letter)
+
+
+@dataclass
 class Witness:
     """An observer that remembers."""
 
@@ -161,6 +176,7 @@ class Pipeline:
         self.ssm = FlagInMemory()
         self.witness = Witness()
         self.daily, self.backfill = QueueInMemory(), QueueInMemory()
+        self.dead_letters = DeadLettersInMemory()
         self.slept: list[float] = []
         self._open: list[Callable[[], None]] = []
         self.worker = self.new_worker()
@@ -190,6 +206,7 @@ class Pipeline:
             flag=FlagReader(self.ssm, "/mono-pipeline/local/MONO_TRANSACTIONS_ENABLED", monotonic=_always_later()),
             daily=self.daily,  # type: ignore[arg-type]
             backfill=self.backfill,  # type: ignore[arg-type]
+            dead_letters=self.dead_letters,  # type: ignore[arg-type]
             settings=self.settings,
             observer=self.witness,  # type: ignore[arg-type]
             executor=executor,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
+from mono_pipeline.adapters.message_quarantine import MessageQuarantine
 from mono_pipeline.adapters.queue import (
     WEBHOOK_RECEIVED,
     FetchRequested,
@@ -39,7 +40,8 @@ def serve(record: SQSRecord, lambda_context: LambdaContext) -> None:
     try:
         message = _wake_up(record.body)
     except InvalidInput as error:
-        # it will never be readable: delivering it again would only burn its receives
+        # delivering it again would only burn its receives; where it cannot be kept, it does come back
+        MessageQuarantine(here.collaborators.database).keep(record, reason=str(error))
         here.observer.event("mono.message.poison", None, message_id=record.message_id, problem=str(error))
         return
     sent_at = int(record.attributes.sent_timestamp) / 1000

@@ -192,11 +192,16 @@ def gated_collaborators(
         flag=FlagReader(GatedParameter(parameters, gate), FLAG_PARAMETER, monotonic=_always_later()),
         daily=GatedQueue(daily, gate),  # type: ignore[arg-type]
         backfill=GatedQueue(backfill, gate),  # type: ignore[arg-type]
+        dead_letters=NoDeadLetters(),  # type: ignore[arg-type]
         settings=settings,
         observer=observer,
         executor=AtOnce(),
         patience=lambda: Patience(sleep=lambda _seconds: None),
     )
+
+
+class NoDeadLetters:
+    """No scenario fails five times in a row."""
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mono_pipeline.adapters.account_store import AccountStore
 from mono_pipeline.adapters.aws import aws_client
+from mono_pipeline.adapters.dead_letter_queue import DeadLetterQueue
 from mono_pipeline.adapters.evidence_store import EvidenceStore
 from mono_pipeline.adapters.flag_reader import FlagReader
 from mono_pipeline.adapters.mono_client import MonoClient
@@ -84,6 +85,7 @@ class Environment:
             flag=self.flag,
             daily=WorkQueue(settings.queue_url),
             backfill=WorkQueue(settings.backfill_queue_url),
+            dead_letters=DeadLetterQueue(settings.dead_letter_queue_url),
             settings=settings,
             observer=self.observer,
             executor=ThreadPoolExecutor(max_workers=settings.pages_in_flight, thread_name_prefix="mono"),

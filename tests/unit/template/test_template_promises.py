@@ -21,7 +21,7 @@ ROUTES: Final = OPEN_ROUTES | {
     ("POST", "/api/v1/ops/dead-letters"),
 }
 MAX_CONNECTIONS: Final = 100  # PostgreSQL's default
-DATABASE_FUNCTIONS: Final = {"SyncApi", "SyncSchedule", "SyncWorker", "BackfillWorker", "Ops"}
+DATABASE_FUNCTIONS: Final = {"SyncApi", "SyncSchedule", "SyncWorker", "BackfillWorker", "Ops", "DlqReplay"}
 IN_VPC: Final = {"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1", "DatabaseResourceId": "db-1"}
 
 
@@ -251,6 +251,43 @@ def test_every_asynchronous_path_has_a_failure_destination(template: Template) -
     behind_a_queue_or_route = {s.function for s in template.event_sources} | {r.function for r in template.routes}
     for function in set(template.functions) - behind_a_queue_or_route:
         assert template.functions[function].on_failure in known, function
+
+
+def test_what_fails_for_good_ends_in_one_queue_that_gives_nothing_up(template: Template) -> None:
+    """Redrive, failure destinations and the schedule name one queue; it has no redrive, so that looking does no harm."""
+    (dead,) = (queue for queue in template.queues if queue.logical_id == "DeadLetterQueue")
+    ends = {queue.dead_letter_arn for queue in template.queues if queue is not dead}
+    ends |= {schedule.dead_letter_arn for schedule in template.schedules}
+    ends |= {function.on_failure for function in template.functions.values() if function.on_failure}
+    assert ends == {dead.arn}
+    assert (dead.max_receive_count, dead.dead_letter_arn) == (None, None)
+    assert dead.retention == 14 * 86_400
+
+
+def test_no_event_source_filters_or_gives_up_by_itself(template: Template) -> None:
+    """A filter discards what it does not match, and a record age or retry limit drops what it is tired of."""
+    for _, mapping in template.resolved("AWS::Lambda::EventSourceMapping"):
+        assert not {"FilterCriteria", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds"} & set(mapping)
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_schedule_itself_may_write_its_dead_letters(template: Template) -> None:
+    """The role that EventBridge Scheduler takes on: without the permission the failure is dropped silently."""
+    roles = {
+        template.intrinsics.resolve({"Fn::GetAtt": [logical_id, "Arn"]}): properties
+        for logical_id, properties in template.resolved("AWS::IAM::Role")
+    }
+    schedules = list(template.resolved("AWS::Scheduler::Schedule"))
+    assert schedules
+    for _, schedule in schedules:
+        target = schedule["Target"]
+        statements = [
+            statement
+            for policy in roles[target["RoleArn"]]["Policies"]
+            for statement in policy["PolicyDocument"]["Statement"]
+        ]
+        sends = [statement for statement in statements if "sqs:SendMessage" in actions(statement)]
+        assert target["DeadLetterConfig"]["Arn"] in [each for statement in sends for each in resources(statement)]
 
 
 def test_failure_queues_may_be_written_by_those_who_fail(template: Template) -> None:

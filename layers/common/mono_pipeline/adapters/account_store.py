@@ -87,6 +87,10 @@ class AccountStore:
             _SQL["block_account"], account_id=account_id, link_status=status, retry_seconds=retry_seconds
         )
 
+    def revive(self, account_id: int) -> None:
+        """The account is no dead letter any more: somebody has asked for it."""
+        self._database.rows(_SQL["revive"], account_id=account_id)
+
     def take_due(self, *, limit: int, interval_seconds: float) -> list[DueAccount]:
         """Accounts that are due now, each moved to its next time so that no other tick takes it."""
         rows = self._database.rows(_SQL["due_accounts"], limit=limit, interval_seconds=interval_seconds)

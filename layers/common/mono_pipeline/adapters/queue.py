@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 FETCH_REQUESTED: Final = "mono.fetch.requested"
 WEBHOOK_RECEIVED: Final = "mono.webhook.received"
 SCHEDULE: Final = "schedule"  # `requested_by` of the tick, which asks in the database before it sends
+REPLAY: Final = "replay"  # as SCHEDULE, of a replayed dead letter
 MAX_HOPS: Final = 8  # AWS cuts a Lambda-SQS-Lambda chain at about 16
 _BATCH = 10  # SQS SendMessageBatch
 _CORRELATION = 64  # characters of a correlation id that are kept
@@ -201,22 +202,6 @@ class WorkQueue:
         if self._client is None:
             self._client = _connect()
         return self._client
-
-
-class DeadLetterQueue:
-    """The queue of messages that no worker could finish."""
-
-    def __init__(self, url: str, client: SQSClient | None = None) -> None:
-        self._url = url
-        self._client = client or _connect()
-
-    def count(self) -> int:
-        """How many messages there are, as SQS estimates it. Raises QueueUnavailable."""
-        try:
-            told = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
-        except (BotoCoreError, ClientError) as error:
-            raise QueueUnavailable(f"SQS did not answer: {type(error).__name__}") from error
-        return int(told["Attributes"]["ApproximateNumberOfMessages"])
 
 
 def _connect() -> SQSClient:

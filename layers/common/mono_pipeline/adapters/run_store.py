@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.booking import DateWindow
+from mono_pipeline.core.dead_letter import FailureStreak, is_dead_letter
 from mono_pipeline.core.errors import AccountUnknown, AlreadyRunning, LeaseLost
 from mono_pipeline.core.run import Account, LeasedRun, LinkStatus, RunKind, RunStatus
 
@@ -196,22 +197,28 @@ class RunStore:
         retry: Callable[[int], float],
         verdict: Verdict | None = None,
         error_code: str | None = None,
-    ) -> int:
+        counts: bool = True,
+    ) -> FailureStreak:
         """End a run that proves nothing; the watermark stays. Returns the account's failures in a row.
 
         `retry` tells from the failures in a row, this one included, in how many seconds the account is tried again.
+        `counts` False is a failure that somebody is waited for to put right: a block. In the same commit the account
+        becomes a dead letter, once it has failed too often.
         """
+        fails = counts and status is RunStatus.FAILED
         with self._database.transaction():
-            streak = self.hold(run).failure_streak + (status is RunStatus.FAILED)
+            streak = self.hold(run).failure_streak + fails
             self._finish(run, status, verdict=verdict, error_code=error_code)
-            self._database.rows(
+            row = self._database.row(
                 _SQL["account_did_not_succeed"],
                 account_id=run.account.id,
+                run_id=run.run_id,
                 fence=run.fence,
                 failure_streak=streak,
+                dead_letter=fails and is_dead_letter(streak),
                 next_attempt_seconds=retry(streak),
             )
-        return streak
+        return FailureStreak(failures=streak, owes_letter=bool(row and row["owes_letter"]))
 
     def show(self, run_id: UUID) -> Row | None:
         """The run as its public description reads it, or None."""
@@ -265,4 +272,5 @@ def account_from(row: Row) -> Account:
         last_full_read_at=row["last_full_read_at"],
         fresh_as_of=row["fresh_as_of"],
         totals_ignore_window=row["totals_ignore_window"],
+        dead_lettered_at=row["dead_lettered_at"],
     )

@@ -53,6 +53,7 @@ class Account:
     last_full_read_at: datetime | None
     fresh_as_of: datetime | None
     totals_ignore_window: bool
+    dead_lettered_at: datetime | None = None  # it failed too often: only a person or a replay has it read again
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from mono_pipeline.adapters.comparison_store import ComparisonStore
 from mono_pipeline.core import schedule
 from mono_pipeline.core.classify import TreatmentKind, classify
 from mono_pipeline.core.completeness import MAX_PASSES, PassJudgement, PassOutcome, judge_pass, judge_unclear_total
+from mono_pipeline.core.dead_letter import FetchFailed
 from mono_pipeline.core.errors import (
     MonoError,
     MonoRateLimited,
@@ -26,11 +27,13 @@ from mono_pipeline.core.run import LinkStatus, RunKind, RunStatus
 from mono_pipeline.core.verdict import Verdict, VerdictKind, VerdictReason, unverifiable
 from mono_pipeline.usecases.closer_look import CloserLook
 from mono_pipeline.usecases.conclusion import Conclusion
+from mono_pipeline.usecases.failure_letters import FailureLetters
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.pass_run import GRACE_SECONDS, PassRun, PassStop
 
 if TYPE_CHECKING:
     from mono_pipeline.adapters.transaction_store import PassReading
+    from mono_pipeline.core.dead_letter import FailureStreak
     from mono_pipeline.core.deadline import Deadline
     from mono_pipeline.core.discrepancy import Discrepancy
     from mono_pipeline.core.run import LeasedRun
@@ -50,6 +53,7 @@ class RunEnd:
     error_code: str | None = None
     blocked: str | None = None
     paused: ProviderPaused | None = None
+    dead_lettered: bool = False
 
 
 class _DaysDiffer(Exception):
@@ -206,10 +210,16 @@ class AccountSync:
             return self._pause_everybody(run, ProviderPaused(treatment.defer_seconds, treatment.reason))
         if treatment.kind is TreatmentKind.PROVIDER_SUSPECT and self._provider_fails(deadline, calls):
             return self._pause_everybody(run, ProviderPaused(_BLOCKED_PROVIDER_SECONDS, treatment.reason))
+        blocked = treatment.kind in {TreatmentKind.PROVIDER_SUSPECT, TreatmentKind.ACCOUNT_BLOCKED}
         failed = self._end(
-            run, RunStatus.FAILED, error_code=treatment.reason, error=error, retry=treatment.defer_seconds
+            run,
+            RunStatus.FAILED,
+            error_code=treatment.reason,
+            error=error,
+            retry=treatment.defer_seconds,
+            counts=not blocked,
         )
-        if treatment.kind in {TreatmentKind.PROVIDER_SUSPECT, TreatmentKind.ACCOUNT_BLOCKED}:
+        if blocked:
             self._with.accounts.block(run.account.id, status=LinkStatus.REFUSED, retry_seconds=treatment.defer_seconds)
             return replace(failed, blocked=treatment.reason)
         return failed
@@ -235,6 +245,7 @@ class AccountSync:
         error_code: str | None = None,
         error: MonoError | None = None,
         retry: float = 0.0,
+        counts: bool = True,
     ) -> RunEnd:
         interval = self._with.settings.sync_interval_hours * 3600
         streak = self._with.runs.finish_without_success(
@@ -242,12 +253,26 @@ class AccountSync:
             status,
             verdict=verdict,
             error_code=error_code,
-            retry=lambda streak: max(retry, schedule.after_failures(streak, interval_seconds=interval)),
+            counts=counts,
+            retry=lambda failures: max(retry, schedule.after_failures(failures, interval_seconds=interval)),
         )
         if error_code is not None:
-            self._with.observer.error(run, _fetch_stage(run), error_code)
-            self._with.observer.event("mono.fetch.failed", run, reason=error_code, problem=str(error), streak=streak)
-        return self._ended(RunEnd(run=run, status=status, verdict=verdict, error_code=error_code))
+            self._tell_failure(run, error_code, error, streak)
+        dead = streak.owes_letter
+        return self._ended(RunEnd(run=run, status=status, verdict=verdict, error_code=error_code, dead_lettered=dead))
+
+    def _tell_failure(self, run: LeasedRun, error_code: str, error: MonoError | None, streak: FailureStreak) -> None:
+        self._with.observer.error(run, _fetch_stage(run), error_code)
+        self._with.observer.event(
+            "mono.fetch.failed",
+            run,
+            reason=error_code,
+            problem=str(error),
+            streak=streak.failures,
+            dead_lettered=streak.owes_letter,
+        )
+        if streak.owes_letter:
+            FailureLetters(self._with).send(FetchFailed.of(run, error_code=error_code, streak=streak.failures))
 
     def _ended(self, end: RunEnd) -> RunEnd:
         if end.status is RunStatus.COMPLETED:

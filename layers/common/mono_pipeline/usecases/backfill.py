@@ -65,6 +65,8 @@ class Backfill:
             return {"status": "deferred", "reason": decision.reason}
         if account.link_status is LinkStatus.UNLINKED:
             raise AccountBlocked(LinkStatus.UNLINKED)
+        if account.dead_lettered_at is not None:
+            self._with.accounts.revive(account.id)
         correlation_id = str(event.get("correlation_id") or uuid4())[:64]
         run_id = self._open_run(account, days) or self._with.runs.request(
             account.id, kind=RunKind.WINDOW, asked=days, requested_by=REQUESTED_BY, correlation_id=correlation_id

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from mono_pipeline.adapters.account_store import AccountStore
+    from mono_pipeline.adapters.dead_letter_queue import DeadLetterQueue
     from mono_pipeline.adapters.evidence_store import EvidenceStore
     from mono_pipeline.adapters.flag_reader import FlagReader
     from mono_pipeline.adapters.mono_client import MonoClient
@@ -37,6 +38,7 @@ class Collaborators:
     flag: FlagReader
     daily: WorkQueue
     backfill: WorkQueue
+    dead_letters: DeadLetterQueue
     settings: Settings
     observer: Observer
     executor: Executor

@@ -9,6 +9,7 @@ from uuid import uuid4
 from mono_pipeline.adapters.queue import SCHEDULE, FetchRequested
 from mono_pipeline.core.flag import decide
 from mono_pipeline.core.run import RunKind
+from mono_pipeline.usecases.failure_letters import FailureLetters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,17 +28,22 @@ _LEFT_OUT_SECONDS = 900.0
 
 @dataclass(frozen=True, kw_only=True)
 class TickResult:
-    """What one tick did. `deferred` accounts were due, and the flag is off for them."""
+    """What one tick did. `deferred` accounts were due, and the flag is off for them.
+
+    `dead_letters_sent` are accounts that had failed too often, and whose message a worker had not got onto its queue.
+    """
 
     requested: int = 0
     woken_again: int = 0
     deferred: int = 0
+    dead_letters_sent: int = 0
 
     def __add__(self, other: TickResult) -> TickResult:
         return TickResult(
             requested=self.requested + other.requested,
             woken_again=self.woken_again + other.woken_again,
             deferred=self.deferred + other.deferred,
+            dead_letters_sent=self.dead_letters_sent + other.dead_letters_sent,
         )
 
 
@@ -54,7 +60,8 @@ class ScheduleTick:
             # nothing is touched: what is due stays due, and turning the flag on finds it
             self._with.observer.event("mono.pipeline.deferred", None, flag_reason=decide(reading).reason)
             return TickResult()
-        result = self._wake_unserved(reading)
+        result = TickResult(dead_letters_sent=FailureLetters(self._with).send_unsent())
+        result += self._wake_unserved(reading)
         while not deadline.expired:
             correlation_id = str(uuid4())
             due, wanted = self._request_due(reading, correlation_id)

@@ -79,6 +79,8 @@ class SyncRequest:
             return self._deferred(asked, decision)
         if account.link_status is LinkStatus.UNLINKED:
             raise AccountBlocked(LinkStatus.UNLINKED)
+        if account.dead_lettered_at is not None:
+            self._with.accounts.revive(account.id)
         if account.last_full_read_at is None and asked.window is None:
             return self._hand_over(account, asked)
         return self._sync_now(account, asked, decision, deadline)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from mono_pipeline.adapters.queue import MAX_HOPS, SCHEDULE, FetchRequested
+from mono_pipeline.adapters.queue import MAX_HOPS, REPLAY, SCHEDULE, FetchRequested
 from mono_pipeline.core.errors import AccountUnknown, AlreadyRunning, LeaseLost
 from mono_pipeline.core.flag import decide
 from mono_pipeline.core.run import LinkStatus, RunKind, RunStatus
@@ -31,6 +31,7 @@ class Served(StrEnum):
     PAUSED = "paused"  # the tick goes on with it
     UNKNOWN_ACCOUNT = "unknown_account"
     UNLINKED = "unlinked"
+    DEAD_LETTERED = "dead_lettered"  # it failed too often: waits for a replay, or for a person
 
 
 class WakeUp:
@@ -54,6 +55,8 @@ class WakeUp:
         decision = self._decide(account)
         if account.link_status is LinkStatus.UNLINKED:
             return self._told(message, Served.UNLINKED)
+        if account.dead_lettered_at is not None:
+            return self._told(message, Served.DEAD_LETTERED)
         if not decision.enabled:
             return self._told(message, Served.DEFERRED, flag_reason=decision.reason)
         self._ask_if_unserved(account, message, sent_at)
@@ -78,7 +81,7 @@ class WakeUp:
         Our own messages come after their row: while that is open it is what is asked for, and once it is not, it was
         served. Such a message may come late and more than once: the queue delivers again, and the tick sends again.
         """
-        if message.hop > 0 or message.requested_by == SCHEDULE:
+        if message.hop > 0 or message.requested_by in {SCHEDULE, REPLAY}:
             return
         runs = self._with.runs
         if not runs.has_waiting(account.id) and not runs.served_since(account.id, sent_at):
@@ -96,8 +99,8 @@ class WakeUp:
                 end = AccountSync(self._with).run(run, deadline)
                 if end.paused is not None:
                     return self._told(message, Served.PAUSED, seconds=end.paused.seconds, reason=end.paused.reason)
-                if end.status is RunStatus.STOPPED:
-                    return self._told(message, Served.DEFERRED)
+                if end.dead_lettered or end.status is RunStatus.STOPPED:
+                    return self._told(message, Served.DEAD_LETTERED if end.dead_lettered else Served.DEFERRED)
                 if end.status is RunStatus.RUNNING or deadline.expired:
                     return self._pass_on(account, message)
         except AlreadyRunning as running:

@@ -14,7 +14,8 @@ RETURNING a.id, xmax = 0 AS imported;
 -- name: find_account
 -- By its present Mono id, or by one it had before a re-link.
 SELECT a.id, a.mono_account_id, a.first_mono_account_id, a.currency, a.link_status, a.data_status, a.watermark,
-       a.last_full_read_at, a.fresh_as_of, a.last_success_at, a.next_attempt_at, a.totals_ignore_window, a.failure_streak
+       a.last_full_read_at, a.fresh_as_of, a.last_success_at, a.next_attempt_at, a.totals_ignore_window, a.failure_streak,
+       a.dead_lettered_at
 FROM bank_accounts a
 WHERE a.mono_account_id = :mono_account_id
    OR a.id = (SELECT account_id FROM account_aliases WHERE mono_account_id = :mono_account_id);
@@ -23,7 +24,7 @@ WHERE a.mono_account_id = :mono_account_id
 -- A page of accounts after an id, with the newest run of each.
 SELECT a.mono_account_id, a.mono_customer_id, a.reference, a.bank_code, a.currency, a.balance_minor, a.link_status,
        a.data_status, a.watermark, a.last_success_at, a.last_full_read_at, a.fresh_as_of, a.next_attempt_at,
-       a.failure_streak, r.run_id, r.status, r.verdict, r.verdict_reason, r.error_code,
+       a.failure_streak, a.dead_lettered_at, r.run_id, r.status, r.verdict, r.verdict_reason, r.error_code,
        (SELECT count(*) FROM bank_transactions t WHERE t.account_id = a.id AND t.disappeared_at IS NULL) AS transactions
 FROM bank_accounts a
 LEFT JOIN LATERAL (
@@ -56,7 +57,7 @@ RETURNING id;
 -- for its run.
 WITH due AS (
   SELECT id FROM bank_accounts
-  WHERE next_attempt_at <= pipeline_now() AND link_status <> 'unlinked'
+  WHERE next_attempt_at <= pipeline_now() AND link_status <> 'unlinked' AND dead_lettered_at IS NULL
   ORDER BY next_attempt_at LIMIT :limit FOR UPDATE SKIP LOCKED
 )
 UPDATE bank_accounts a
@@ -64,6 +65,11 @@ UPDATE bank_accounts a
   FROM due WHERE a.id = due.id
 RETURNING a.id, a.mono_account_id, a.mono_customer_id, a.first_mono_account_id,
   CASE WHEN a.deep_read_due_at <= pipeline_now() THEN 'full' ELSE 'incremental' END AS kind;
+
+-- name: revive
+-- A person, or a replay, has asked for the account: the scheduler looks after it again. The failures in a row stay counted.
+UPDATE bank_accounts SET dead_lettered_at = NULL, dead_letter_run = NULL, dead_letter_sent_at = NULL
+ WHERE id = :account_id AND dead_lettered_at IS NOT NULL;
 
 -- name: look_again
 -- Brings a due time forward; never moves one back.

@@ -9,7 +9,7 @@ RETURNING run_id, kind, correlation_id;
 -- name: lock_account
 -- Serialises those who want the account; held only to the end of a short transaction.
 SELECT a.id, a.mono_account_id, a.currency, a.watermark, a.last_full_read_at, a.fresh_as_of, a.totals_ignore_window, a.link_status,
-       a.first_mono_account_id, a.fence, lagos_date(pipeline_now()) AS today,
+       a.first_mono_account_id, a.dead_lettered_at, a.fence, lagos_date(pipeline_now()) AS today,
        CASE WHEN a.lease_until > pipeline_now() THEN a.lease_run_id END AS held_by
 FROM bank_accounts a WHERE a.id = :account_id FOR UPDATE;
 
@@ -84,6 +84,7 @@ UPDATE bank_accounts
    SET watermark = CASE WHEN :newest_day::date IS NULL THEN watermark
                         ELSE greatest(watermark, least(:newest_day::date, lagos_date(pipeline_now()))) END,
        last_success_at = pipeline_now(), failure_streak = 0,
+       dead_lettered_at = NULL, dead_letter_run = NULL, dead_letter_sent_at = NULL, dead_letter_replays = 0,
        last_full_read_at = CASE WHEN :full_read THEN pipeline_now() ELSE last_full_read_at END,
        deep_read_due_at = CASE WHEN :full_read THEN pipeline_now() + make_interval(days => :deep_read_days)
                                ELSE deep_read_due_at END,
@@ -97,12 +98,16 @@ UPDATE bank_accounts
 RETURNING id;
 
 -- name: account_did_not_succeed
--- The watermark stays.
+-- The watermark stays. An account that is not a dead letter yet becomes one here, in the commit that ends its run: that the
+-- queue is owed a message is known before anybody can die.
 UPDATE bank_accounts
    SET failure_streak = :failure_streak,
+       dead_lettered_at = CASE WHEN :dead_letter AND dead_lettered_at IS NULL THEN pipeline_now() ELSE dead_lettered_at END,
+       dead_letter_run = CASE WHEN :dead_letter AND dead_lettered_at IS NULL THEN lease_run_id ELSE dead_letter_run END,
        next_attempt_at = pipeline_now() + make_interval(secs => :next_attempt_seconds),
        lease_until = NULL, lease_run_id = NULL
- WHERE id = :account_id AND fence = :fence;
+ WHERE id = :account_id AND fence = :fence
+RETURNING coalesce(dead_letter_run = :run_id AND dead_letter_sent_at IS NULL, false) AS owes_letter;
 
 -- name: show_run
 SELECT r.run_id, a.mono_account_id AS account_id, r.kind, r.status, r.started_at, r.finished_at, r.requested_at, r.verdict,
@@ -118,6 +123,7 @@ WITH lost AS (
   SELECT r.run_id FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
   WHERE r.status = 'running' AND r.woken_at < pipeline_now() - make_interval(secs => :quiet_seconds)
     AND (a.lease_until IS NULL OR a.lease_until < pipeline_now()) AND a.link_status <> 'unlinked'
+    AND a.dead_lettered_at IS NULL
   ORDER BY r.woken_at LIMIT :limit FOR UPDATE OF r SKIP LOCKED
 )
 UPDATE sync_runs r SET woken_at = pipeline_now() FROM lost, bank_accounts a
