@@ -55,7 +55,7 @@ PARTS: Final = (
     Part(
         name="sim",
         shows="the invariants hold after every step of random lives",
-        argv=(PYTHON, "-m", "tests.sim", "--n", "4000"),
+        argv=(PYTHON, "-m", "tests.sim", "--n", "2000"),
     ),
     Part(name="planted", shows="every planted bug is caught", argv=_pytest("tests/planted")),
     Part(

@@ -53,12 +53,14 @@ CREATE SEQUENCE sim_milliseconds;
 CREATE OR REPLACE FUNCTION pipeline_now() RETURNS timestamptz LANGUAGE sql VOLATILE
   AS $$ SELECT timestamptz '{EPOCH.isoformat()}' + nextval('sim_milliseconds') * interval '1 millisecond' $$
 """
+AS_MIGRATED = """
+SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1
+"""
 FORGET = """
 SET session_replication_role = replica;
-TRUNCATE bank_accounts, account_aliases, sync_runs, sync_flushes, bank_transactions, bank_transaction_versions,
-  quarantined_transactions, coverage_ledger, removal_evidence, duplicate_suspicions CASCADE;
-SET session_replication_role = origin;
-UPDATE provider_budget SET tokens = 0, refilled_at = timestamptz '{epoch}', paused_until = NULL, pause_reason = NULL;
+TRUNCATE {tables};
+{seeds}SET session_replication_role = origin;
+UPDATE provider_budget SET refilled_at = timestamptz '{epoch}';
 ALTER SEQUENCE sim_milliseconds RESTART
 """
 
@@ -155,11 +157,23 @@ class Ground:
         for statement in CLOCK.split(";\n"):
             self.checker.rows(statement)
         self.idle: list[GatedDatabase] = []
+        self._forget = self._how_to_forget()
+
+    def _how_to_forget(self) -> list[str]:
+        """Statements that bring every table, whichever the migrations made, back to what they put into it."""
+        tables = [row["name"] for row in self.checker.rows(AS_MIGRATED)]
+        seeded = [name for name in tables if self.checker.rows(f"SELECT true AS found FROM {name} LIMIT 1")]  # noqa: S608 - a table's name
+        self.checker.rows("CREATE SCHEMA seeds")
+        for name in seeded:
+            self.checker.rows(f"CREATE TABLE seeds.{name} AS TABLE {name}")
+        seeds = "".join(f"INSERT INTO {name} TABLE seeds.{name};\n" for name in seeded)
+        text = FORGET.format(tables=", ".join(tables), seeds=seeds, epoch=EPOCH.isoformat())
+        return [statement.strip() for statement in text.split(";\n")]
 
     def forget(self) -> None:
         """Begin again: no account, no row, the epoch."""
-        for statement in FORGET.format(epoch=EPOCH.isoformat()).split(";\n"):
-            self.checker.rows(statement.strip())
+        for statement in self._forget:
+            self.checker.rows(statement)
 
     def close(self) -> None:
         """Close every connection."""
