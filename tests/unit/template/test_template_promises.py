@@ -254,7 +254,7 @@ def test_every_asynchronous_path_has_a_failure_destination(template: Template) -
 
 
 def test_what_fails_for_good_ends_in_one_queue_that_gives_nothing_up(template: Template) -> None:
-    """Redrive, failure destinations and the schedule name one queue; it has no redrive, so that looking does no harm."""
+    """Redrive, failure destinations and the schedule name one queue; it has no redrive, so looking does no harm."""
     (dead,) = (queue for queue in template.queues if queue.logical_id == "DeadLetterQueue")
     ends = {queue.dead_letter_arn for queue in template.queues if queue is not dead}
     ends |= {schedule.dead_letter_arn for schedule in template.schedules}
