@@ -19,7 +19,7 @@ from mono_pipeline.core.wire import (
 from mono_pipeline.core.wire.document import Number, find_flaw, spell
 from mono_pipeline.core.wire.plain_page import MAX_ROWS, read_plain_page
 from mono_pipeline.core.wire.quarantine import MAX_PAYLOAD, RejectionReason, reject
-from mono_pipeline.core.wire.row import PlausibleDates
+from mono_pipeline.core.wire.row_form import PlausibleDates
 from tests.unit.wire.wire_pages import ACCOUNT, TODAY, envelope, landed, meta, page_of, parse, row, without
 
 PLAUSIBLE = PlausibleDates.until(TODAY)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mono_pipeline.core.errors import MonoUnintelligible
 from mono_pipeline.core.wire.plain_page import read_plain_page
-from mono_pipeline.core.wire.row import PlausibleDates
-from mono_pipeline.core.wire.transactions import read_row_by_row
+from mono_pipeline.core.wire.row_by_row import read_row_by_row
+from mono_pipeline.core.wire.row_form import PlausibleDates
 from tests.unit.wire.wire_mutations import mutated_bodies
 from tests.unit.wire.wire_pages import (
     ACCOUNT,

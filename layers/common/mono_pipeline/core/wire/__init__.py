@@ -11,7 +11,8 @@ from mono_pipeline.core.wire.jobs import JobState, JobStatus, RealtimeJob, parse
 from mono_pipeline.core.wire.quarantine import RejectedRow, RejectionReason
 from mono_pipeline.core.wire.reauthorisation import parse_reauthorisation
 from mono_pipeline.core.wire.refusal import REFUSALS, Refusal
-from mono_pipeline.core.wire.transactions import TransactionPage, parse_transactions
+from mono_pipeline.core.wire.transaction_page import TransactionPage
+from mono_pipeline.core.wire.transactions import parse_transactions
 
 __all__ = [
     "REFUSALS",

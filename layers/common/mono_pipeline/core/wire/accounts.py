@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from msgspec import Meta
 
 from mono_pipeline.core.errors import MonoUnintelligible
 from mono_pipeline.core.wire.envelope import open_envelope, read_meta, refuse_flaws
 from mono_pipeline.core.wire.refusal import Refusal
+from mono_pipeline.core.wire.shape import Shape, shaped
 
 if TYPE_CHECKING:
     from mono_pipeline.core.wire.document import Json
@@ -64,37 +65,33 @@ class AccountListPage:
     has_next: bool
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class _Institution(_Wire):
+class _Institution(Shape, frozen=True):
     name: str | None = None
     bank_code: str | None = None
 
 
-class _Customer(_Wire):
+class _Customer(Shape, frozen=True):
     id: str | None = None
 
 
-class _Account(_Wire):
-    id: Annotated[str, Field(pattern=r"\A[0-9a-f]{24}\z")]
+class _Account(Shape, frozen=True):
+    id: Annotated[str, Meta(pattern=r"\A[0-9a-f]{24}\Z")]
     name: str | None = None
     account_number: str | None = None
-    currency: Annotated[str, Field(pattern=r"\A[A-Z]{3}\z")] | None = None
-    balance: Annotated[int, Field(gt=-(2**63), lt=2**63)] | None = None
+    currency: Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")] | None = None
+    balance: Annotated[int, Meta(gt=-(2**63), le=2**63 - 1)] | None = None
     institution: _Institution | None = None
     customer: _Customer | None = None  # inside the account in the list, beside it in the snapshot
     status: str | None = None  # what the list calls data_status
 
 
-class _SnapshotMeta(_Wire):
+class _SnapshotMeta(Shape, frozen=True):
     data_status: str | None = None
     retrieved_data: list[str] | None = None
     ref: str | None = None
 
 
-class _Snapshot(_Wire):
+class _Snapshot(Shape, frozen=True):
     account: _Account
     customer: _Customer | None = None
     meta: _SnapshotMeta | None = None
@@ -160,12 +157,9 @@ def _listed(account: _Account) -> ListedAccount:
     )
 
 
-def _validated[Model: _Wire](model: type[Model], part: Json) -> Model:
+def _validated[T: Shape](shape: type[T], part: Json) -> T:
     refuse_flaws(part)
-    try:
-        return model.model_validate(part)
-    except ValidationError:
-        raise MonoUnintelligible(Refusal.BAD_ACCOUNT) from None
+    return shaped(shape, part, otherwise=Refusal.BAD_ACCOUNT)
 
 
 def _upper(status: str | None) -> str | None:

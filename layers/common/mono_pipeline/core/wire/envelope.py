@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from msgspec import Meta
 
 from mono_pipeline.core.errors import MonoUnintelligible
 from mono_pipeline.core.wire.document import Flaw, Json, Repeated, find_flaw, read_document
 from mono_pipeline.core.wire.refusal import Refusal
+from mono_pipeline.core.wire.shape import Shape, shaped
 
 _ACCOUNT_IN_PATH = re.compile(r"/([0-9a-fA-F]{24})(?=/|$)")
 _END_OF_PATH = re.compile(r"[?#]")
@@ -24,15 +25,13 @@ class Envelope:
     meta: Json
 
 
-class PageMeta(BaseModel):
+class PageMeta(Shape, frozen=True):
     """What `meta` says about a page: `pages` in the account list, `page` in transactions (Mono contract 7.12)."""
 
-    model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
-
-    total: Annotated[int, Field(ge=0, lt=2**63)]
+    total: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     # A server that echoes the query parameter sends it back as text.
-    page: int | Annotated[str, Field(pattern=r"\A[0-9]{1,9}\z")] | None = None
-    pages: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    page: int | Annotated[str, Meta(pattern=r"\A[0-9]{1,9}\Z")] | None = None
+    pages: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
     previous: str | None = None
     next: str | None = None
 
@@ -71,10 +70,7 @@ def read_meta(meta: Json) -> PageMeta:
     Raises:
         MonoUnintelligible: `bad_meta`.
     """
-    try:
-        return PageMeta.model_validate(meta)
-    except ValidationError:
-        raise MonoUnintelligible(Refusal.BAD_META) from None
+    return shaped(PageMeta, meta, otherwise=Refusal.BAD_META)
 
 
 def refuse_foreign_links(meta: PageMeta, account_id: str) -> None:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from msgspec import Meta
 
 from mono_pipeline.core.errors import InvalidInput, MonoUnintelligible
 from mono_pipeline.core.identity import parse_job_id
 from mono_pipeline.core.wire.envelope import open_envelope, refuse_flaws
 from mono_pipeline.core.wire.refusal import Refusal
+from mono_pipeline.core.wire.shape import Shape, shaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,10 +51,8 @@ class JobStatus:
     name: str | None
 
 
-class _Job(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
-
-    id: Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]{1,64}\z")]
+class _Job(Shape, frozen=True):
+    id: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
     status: str
     name: str | None = None
     account: str | None = None
@@ -82,10 +81,7 @@ def parse_job(body: bytes, *, account_id: str, job_id: str) -> JobStatus:
     """
     payload = open_envelope(body).payload
     refuse_flaws(payload)
-    try:
-        job = _Job.model_validate(payload)
-    except ValidationError:
-        raise MonoUnintelligible(Refusal.BAD_JOB) from None
+    job = shaped(_Job, payload, otherwise=Refusal.BAD_JOB)
     if job.id != job_id:
         raise MonoUnintelligible(Refusal.BAD_JOB)
     if job.account not in {None, account_id}:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from msgspec import UNSET, Meta, MsgspecError, Struct, UnsetType, to_builtins
 from msgspec.json import Decoder, Encoder
 
-from mono_pipeline.core.wire.row import CURRENCY, INSTANT, MAX_MINOR, MICROSECONDS, TRANSACTION_ID
+from mono_pipeline.core.wire.row_form import CURRENCY, INSTANT, MAX_MINOR, MICROSECONDS, TRANSACTION_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mono_pipeline.core.wire.row import PlausibleDates
+    from mono_pipeline.core.wire.row_form import PlausibleDates
 
 MAX_ROWS = 5_000  # we ask for pages of 100 and never for `paginate=false`
 

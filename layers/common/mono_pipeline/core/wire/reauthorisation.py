@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from msgspec import Meta
 
 from mono_pipeline.core.errors import MonoUnintelligible
 from mono_pipeline.core.wire.envelope import open_envelope, refuse_flaws
 from mono_pipeline.core.wire.refusal import Refusal
+from mono_pipeline.core.wire.shape import Shape, shaped
 
 
-class _Reauthorisation(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
-
-    mono_url: Annotated[str, Field(pattern=r"\Ahttps://[!-~]+\z", max_length=2_000)]
+class _Reauthorisation(Shape, frozen=True):
+    mono_url: Annotated[str, Meta(pattern=r"\Ahttps://[!-~]+\Z", max_length=2_000)]
     account: str | None = None
 
 
@@ -26,10 +25,7 @@ def parse_reauthorisation(body: bytes, account_id: str) -> str:
     """
     payload = open_envelope(body).payload
     refuse_flaws(payload)
-    try:
-        answer = _Reauthorisation.model_validate(payload)
-    except ValidationError:
-        raise MonoUnintelligible(Refusal.BAD_LINK) from None
+    answer = shaped(_Reauthorisation, payload, otherwise=Refusal.BAD_LINK)
     if answer.account not in {None, account_id}:
         raise MonoUnintelligible(Refusal.WRONG_ACCOUNT)
     return answer.mono_url

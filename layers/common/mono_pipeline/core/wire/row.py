@@ -5,33 +5,26 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mono_pipeline.core.booking import LAGOS
 from mono_pipeline.core.wire.document import Flaw, Json, Repeated, find_flaw, spell
 from mono_pipeline.core.wire.quarantine import RejectedRow, RejectionReason, reject
+from mono_pipeline.core.wire.row_form import CURRENCY, INSTANT, MAX_MINOR, MICROSECONDS, TRANSACTION_ID
 
-MAX_MINOR = 2**63 - 1  # PostgreSQL's bigint
-# In UTC, as Mono's instants are: instants of one zone compare three times as fast.
-_EARLIEST = datetime(1990, 1, 1, tzinfo=LAGOS).astimezone(UTC)
-_DAYS_AHEAD = 366  # a value-dated row may lie ahead; more than a year is a broken clock
-MICROSECONDS = len("2025-06-18T07:02:34.588000Z")
+if TYPE_CHECKING:
+    from mono_pipeline.core.wire.row_form import PlausibleDates
+
 _BEYOND_MICROSECONDS = re.compile(r"(\.[0-9]{6})[0-9]+")
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 
-# The rules of a row's fields (Mono contract 2.2).
-# Mono mints ObjectIds but promises nothing about ids, so any short plain word is one; they compare byte by byte.
-TRANSACTION_ID = r"[A-Za-z0-9_-]{1,64}"
 TransactionId = Annotated[str, Field(pattern=rf"\A{TRANSACTION_ID}\z")]
 Amount = Annotated[int, Field(ge=0, le=MAX_MINOR)]
 Direction = Literal["debit", "credit"]
-INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])"
 Instant = Annotated[str, Field(pattern=rf"\A{INSTANT}\z")]
 Text = Annotated[str, Field(pattern=r"\A[^\x00]*\z")]  # the pattern also makes pydantic refuse half a surrogate pair
-CURRENCY = r"[A-Z]{3}"
 Currency = Annotated[str, Field(pattern=rf"\A{CURRENCY}\z")]
 Balance = Annotated[int, Field(ge=-MAX_MINOR, le=MAX_MINOR)]  # may be negative: an overdraft
 
@@ -42,22 +35,6 @@ class LandedRow:
 
     mono_transaction_id: str
     spelled: str = field(repr=False)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlausibleDates:
-    """Instants from 1990 to `ceiling`, which is not included."""
-
-    ceiling: datetime
-
-    @classmethod
-    def until(cls, today: date) -> PlausibleDates:
-        """What is plausible on `today`, a Lagos date: up to and including 366 days ahead."""
-        first_implausible = datetime.combine(today + timedelta(days=_DAYS_AHEAD + 1), time(), LAGOS)
-        return cls(ceiling=first_implausible.astimezone(UTC))
-
-    def __contains__(self, instant: datetime) -> bool:
-        return _EARLIEST <= instant < self.ceiling
 
 
 class _Row(BaseModel):
