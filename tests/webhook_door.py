@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from functions.webhook import app
 from mono_pipeline.adapters.parameters import Parameter
 from mono_pipeline.adapters.webhook_settings import KeptSettings, load_webhook_settings
+from mono_pipeline.adapters.webhook_telemetry import WebhookTelemetry
 from mono_pipeline.core.errors import ParametersUnavailable, QueueUnavailable
 from mono_pipeline.usecases.webhook_delivery import WebhookDelivery
 
@@ -24,6 +27,9 @@ SECRET: Final = "made-up-webhook-secret-of-today-0123456789"
 OLD_SECRET: Final = "made-up-webhook-secret-of-before-987654321"
 ACCOUNT: Final = "686265c6ff3885e5e53ab900"
 TOLD: Final[dict[str, Any]] = {"event": "mono.events.account_updated", "data": {"account": {"_id": ACCOUNT}}}
+BODY: Final = json.dumps(TOLD)
+WITH_SECRET: Final[dict[str, str]] = {"mono-webhook-secret": SECRET}
+HMAC: Final[dict[str, str]] = {"MONO_WEBHOOK_VERIFIER": "hmac"}
 PATH: Final = "/api/v1/webhooks/mono/integrations/mono/webhook"
 
 
@@ -32,6 +38,7 @@ class SsmInMemory:
     """SSM's part: SecureStrings by the last part of their names."""
 
     secrets: dict[str, str] = field(default_factory=lambda: {"MONO_WEBHOOK_SECRET": SECRET})
+    kind: str = "SecureString"
     down: bool = False
     calls: int = 0
 
@@ -42,7 +49,7 @@ class SsmInMemory:
             raise ParametersUnavailable("SSM GetParameters: EndpointConnectionError")
         asked = [(name, name.rpartition("/")[2]) for name in names]
         return {
-            name: Parameter(name=name, value=self.secrets[short], version=1, kind="SecureString")
+            name: Parameter(name=name, value=self.secrets[short], version=1, kind=self.kind)
             for name, short in asked
             if short in self.secrets
         }
@@ -94,6 +101,7 @@ class Door:
             clock=lambda: self.now,
         )
         monkeypatch.setattr(app, "_delivery", lambda: delivery)
+        monkeypatch.setattr(app, "telemetry", WebhookTelemetry(clock=lambda: self.now))
 
     def call(self, event: dict[str, Any]) -> Answer:
         """Hand an event of API Gateway's to the handler."""
@@ -104,6 +112,23 @@ class Door:
         """Post a document with the right secret, unless headers are given (`_` for `-`)."""
         given = {name.replace("_", "-"): text for name, text in headers.items()}
         return self.call(rest_event(json.dumps(told), given or {"mono-webhook-secret": SECRET}))
+
+
+def refused(answer: Answer) -> bool:
+    """Whether somebody was told no, in the words in which everybody is."""
+    told = {**answer.body, "correlation_id": ""}
+    return answer.status == 401 and told == {
+        "operation": "mono_webhook",
+        "status": "unauthorized",
+        "correlation_id": "",
+        "error": {"code": "unauthorized", "message": "this call does not prove that it comes from Mono"},
+    }
+
+
+def signature(body: str, *, at: float, secret: str = SECRET, scheme: str = "v1") -> str:
+    """A signature header for a body."""
+    digest = hmac.new(secret.encode(), f"{at:.0f}.{body}".encode(), hashlib.sha256).hexdigest()
+    return f"t={at:.0f},{scheme}={digest}"
 
 
 def rest_event(body: str | None, headers: dict[str, str], **changes: Any) -> dict[str, Any]:

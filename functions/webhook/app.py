@@ -11,19 +11,21 @@ from mono_pipeline.adapters.aws import aws_client
 from mono_pipeline.adapters.parameters import ParameterStore
 from mono_pipeline.adapters.queue import WorkQueue
 from mono_pipeline.adapters.webhook_settings import KeptSettings, load_webhook_settings
-from mono_pipeline.adapters.webhook_telemetry import record
+from mono_pipeline.adapters.webhook_telemetry import WebhookTelemetry
 from mono_pipeline.http.webhook_call import answer, read_webhook_call
 from mono_pipeline.usecases.webhook_delivery import WebhookDelivery
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+telemetry = WebhookTelemetry()
+
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """API Gateway's entry point."""
     call = read_webhook_call(event)
     conclusion = _delivery().receive(call)
-    record(conclusion, call.correlation_id)
+    telemetry.record(conclusion, call.correlation_id)
     return answer(conclusion, call.correlation_id)
 
 

@@ -16,6 +16,7 @@ from mono_pipeline.adapters.migrator import migrate
 from tests.faults.own_server import OwnServer
 from tests.harness import Pipeline
 from tests.integration.conftest import MIGRATIONS, address, database_address, new_pipeline, pipeline, server, template
+from tests.webhook_door import OLD_SECRET, Door
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +47,19 @@ def seen(record_property: Callable[[str, object], None]) -> Callable[[str], None
         record_property("seen", text)
 
     return note
+
+
+@pytest.fixture
+def door(monkeypatch: pytest.MonkeyPatch) -> Door:
+    """The webhook's door, with one secret."""
+    return Door(monkeypatch)
+
+
+@pytest.fixture
+def rotating(door: Door) -> Door:
+    """The same in the middle of a rotation."""
+    door.ssm.secrets["MONO_WEBHOOK_SECRET_PREVIOUS"] = OLD_SECRET
+    return door
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True)
 class FaultRow:
-    """One row: P is PostgreSQL, H is Mono over HTTP. `not_applicable` is the reason why it has no test."""
+    """One row: P is PostgreSQL, H is Mono over HTTP, W is the webhook's door. `not_applicable` is the reason why it has no test."""
 
     id: str
     fault: str
@@ -91,4 +91,21 @@ MATRIX: Final = (
     _row("H32", "Date header a day off", "no influence"),
     _row("H33", "pipelined garbage, 100, 204, 206, 304", "errors; none is an empty page"),
     _row("H34", "one request answered in two ways", "the next pass repairs it; never an older row over a newer"),
+    _row("W01", "right secret, current or previous", "200 once SQS has the event, else 503 within 2 s"),
+    _row("W02", "secret missing, wrong, mangled, 1 MB", "401 in one wording, nothing done"),
+    _row("W03", "header in any case, REST and HTTP API; twice", "any case; two values are none: 401"),
+    _row("W04", "secret in query, body, path or cookie", "401"),
+    _row("W05", "configured secret unset, empty, short, in clear", "503 whatever is presented, an error counted"),
+    _row("W06", "base64: right, invalid, wrong flag", "decoded bytes count; else 400, after the secret"),
+    _row("W07", "body missing, 20 kB + 1, 10 MB, no JSON, deep", "413 before anything; 400 after the secret"),
+    _row("W08", "unknown event, another app, unknown account", "200, counted; the answer tells nothing"),
+    _row("W09", "other methods, spellings of the path", "no route, the function is not invoked"),
+    _row("W12", "flood with wrong secrets; SSM down; rotation", "secret asked for once a minute; short log"),
+    _row("W14", "forged headers, content types, gzip", "no effect"),
+    _row(
+        "W15",
+        "signed mode: tampered, old, future, replayed",
+        "401; a replay is a duplicate; never by the caller's choice",
+    ),
+    _row("W16", "timing", "two comparisons of 32 bytes for two secrets, whatever came"),
 )

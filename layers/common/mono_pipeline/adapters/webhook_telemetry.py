@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from mono_pipeline.core.webhook_outcome import WebhookOutcome
 
 if TYPE_CHECKING:
-    from mono_pipeline.core.webhook_outcome import WebhookConclusion
+    from collections.abc import Callable
+
+    from mono_pipeline.core.webhook_outcome import WebhookConclusion, WebhookReason
 
 NAMESPACE: Final = "TaxPoynt"
 SERVICE: Final = "mono-pipeline"
 WEBHOOKS: Final = "taxpoynt_mono_pipeline_webhooks_total"
 ERRORS: Final = "taxpoynt_mono_pipeline_errors_total"
 STAGE: Final = "webhook"
-LEVELS: Final = {
+LINES_A_SECOND: Final = 10  # of one reason of refusal; who has no secret must not fill the log
+_LEVELS: Final = {
     WebhookOutcome.ACCEPTED: "INFO",
     WebhookOutcome.IGNORED: "INFO",
     WebhookOutcome.REFUSED: "WARNING",
@@ -26,26 +30,49 @@ LEVELS: Final = {
 }
 
 
-def record(conclusion: WebhookConclusion, correlation_id: str) -> None:
-    """Write the line of one webhook to standard output.
+class WebhookTelemetry:
+    """Writes to standard output, which Lambda hands to CloudWatch.
 
-    Every value is a word of a closed list, an id or a sentence of ours. What is down on our side counts as an error
-    of the stage `webhook` besides, so that the alerts on errors see it.
+    Every value is a word of a closed list, an id or a sentence of ours. Of a flood of refusals ten lines a second are
+    written, and what lies between them is counted by the next one.
     """
-    sys.stdout.write(json.dumps(_line(conclusion, correlation_id, time.time())) + "\n")
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._second = 0
+        self._written: Counter[WebhookReason] = Counter()
+        self._untold: Counter[WebhookReason] = Counter()
+
+    def record(self, conclusion: WebhookConclusion, correlation_id: str) -> None:
+        """Write the line of one webhook, or keep its count for the next line of its reason."""
+        now = self._clock()
+        reason = conclusion.reason
+        self._untold[reason] += 1
+        if conclusion.outcome is WebhookOutcome.REFUSED and not self._may_write(reason, int(now)):
+            return
+        line = _line(conclusion, correlation_id, now, count=self._untold.pop(reason))
+        sys.stdout.write(json.dumps(line) + "\n")
+
+    def _may_write(self, reason: WebhookReason, second: int) -> bool:
+        if second != self._second:
+            self._second = second
+            self._written.clear()
+        self._written[reason] += 1
+        return self._written[reason] <= LINES_A_SECOND
 
 
-def _line(conclusion: WebhookConclusion, correlation_id: str, now: float) -> dict[str, Any]:
+def _line(conclusion: WebhookConclusion, correlation_id: str, now: float, *, count: int) -> dict[str, Any]:
+    """What is down on our side counts as an error of the stage `webhook` besides: the alerts on errors see it."""
     outcome = conclusion.outcome
     line: dict[str, Any] = {
-        "level": LEVELS[outcome],
+        "level": _LEVELS[outcome],
         "message": f"mono.webhook.{outcome}",
         "timestamp": datetime.fromtimestamp(now, tz=UTC).isoformat(timespec="milliseconds"),
         "service": SERVICE,
         "correlation_id": correlation_id,
         "outcome": outcome,
         "reason": conclusion.reason,
-        WEBHOOKS: 1,
+        WEBHOOKS: count,
     }
     if conclusion.event is not None:
         line |= {"event": conclusion.event.name, "account_id": conclusion.event.account_id}
@@ -53,7 +80,7 @@ def _line(conclusion: WebhookConclusion, correlation_id: str, now: float) -> dic
         line["detail"] = conclusion.detail
     directives = [_directive(WEBHOOKS, ["service", "outcome", "reason"])]
     if outcome is WebhookOutcome.UNAVAILABLE:
-        line |= {"stage": STAGE, ERRORS: 1}
+        line |= {"stage": STAGE, ERRORS: count}
         directives.append(_directive(ERRORS, ["service", "stage", "reason"]))
     return {**line, "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": directives}}
 
