@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from mono_pipeline.core.errors import MonoNotFound
+from mono_pipeline.usecases.account_linking import AccountLinking, Landing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,6 +59,13 @@ class AccountImport:
                 break
         return result
 
+    def listed(self, accounts: Iterable[ListedAccount]) -> ImportResult:
+        """Import accounts that somebody has read from Mono's list."""
+        result = ImportResult()
+        for account in accounts:
+            self._land(account, result)
+        return result
+
     def _pages(self, first: int, deadline: Deadline) -> Iterator[tuple[int, tuple[ListedAccount, ...]]]:
         number = first
         while True:
@@ -69,7 +78,8 @@ class AccountImport:
     def _land(self, account: ListedAccount, result: ImportResult) -> None:
         if account.currency is None:
             result.skipped[account.id] = "Mono does not say its currency"
-        elif self._with.accounts.import_account(account):
-            result.imported.append(account.id)
-        else:
-            result.known.append(account.id)
+            return
+        with self._with.database.transaction():
+            landed = AccountLinking(self._with).land(account, requested_by="import", correlation_id=str(uuid4()))
+        known = landed.landing in {Landing.KNOWN, Landing.FORMER}
+        (result.known if known else result.imported).append(account.id)

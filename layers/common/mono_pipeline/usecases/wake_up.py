@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mono_pipeline.core.run import Account
     from mono_pipeline.usecases.collaborators import Collaborators
 
+WEBHOOK: Final = "mono.webhook.received"  # `requested_by` of what an event has asked for in the database
+_ASKED_BEFORE: Final = frozenset({SCHEDULE, REPLAY, WEBHOOK})  # these write the row before they send
+
 _FRESH_SECONDS: Final = 1.0  # at most one question to SSM a second and environment, however many wake-ups are put off
 
 
@@ -48,6 +51,13 @@ class WakeUp:
         `sent_at` (Unix seconds) makes a repeated delivery harmless: what was asked then has been looked at by any run
         that started later. Raises DependencyUnavailable: the queue will deliver again.
         """
+        return self._serve(message, sent_at=sent_at, deadline=deadline)
+
+    def go_on(self, message: FetchRequested, *, deadline: Deadline) -> Served:
+        """Work on what is asked for already; as `serve`, but it asks for nothing."""
+        return self._serve(message, sent_at=None, deadline=deadline)
+
+    def _serve(self, message: FetchRequested, *, sent_at: float | None, deadline: Deadline) -> Served:
         try:
             account = self._with.accounts.find(message.account_id)
         except AccountUnknown:
@@ -59,7 +69,8 @@ class WakeUp:
             return self._told(message, Served.DEAD_LETTERED)
         if not decision.enabled:
             return self._told(message, Served.DEFERRED, flag_reason=decision.reason)
-        self._ask_if_unserved(account, message, sent_at)
+        if sent_at is not None:
+            self._ask_if_unserved(account, message, sent_at)
         return self._work(account, message, decision.reason, deadline)
 
     def _decide(self, account: Account) -> Decision:
@@ -81,7 +92,7 @@ class WakeUp:
         Our own messages come after their row: while that is open it is what is asked for, and once it is not, it was
         served. Such a message may come late and more than once: the queue delivers again, and the tick sends again.
         """
-        if message.hop > 0 or message.requested_by in {SCHEDULE, REPLAY}:
+        if message.hop > 0 or message.requested_by in _ASKED_BEFORE:
             return
         runs = self._with.runs
         if not runs.has_waiting(account.id) and not runs.served_since(account.id, sent_at):
