@@ -29,6 +29,7 @@ from mono_pipeline.usecases.account_sync import AccountSync, RunEnd
 from mono_pipeline.usecases.collaborators import Collaborators
 from mono_pipeline.usecases.patience import Patience
 from mono_pipeline.usecases.schedule_tick import ScheduleTick, TickResult
+from mono_pipeline.usecases.scheduled_round import RoundResult, ScheduledRound
 from mono_pipeline.usecases.sync_request import SyncAnswer, SyncAsked, SyncRequest
 from mono_pipeline.usecases.wake_up import Served, WakeUp
 
@@ -359,6 +360,19 @@ class Pipeline:
     def tick(self, *, worker: Collaborators | None = None) -> TickResult:
         """One tick of the scheduler."""
         return ScheduleTick(worker or self.worker).tick(Deadline.after(60))
+
+    def round(self, *, worker: Collaborators | None = None, seconds: float = 60.0) -> RoundResult:
+        """All that the schedule does every five minutes."""
+        return ScheduledRound(worker or self.worker).go(Deadline.after(seconds))
+
+    def drain(self) -> int:
+        """Deliver every message that waits in the queues, and those that these send; returns how many."""
+        served = 0
+        while messages := self.daily.drain() + self.backfill.drain():
+            for message in messages:
+                self.wake(message.account_id, message=message)
+                served += 1
+        return served
 
     def now(self, worker: Collaborators | None = None) -> float:
         """The database's clock, in Unix seconds, asked over a worker's own connection."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mono_pipeline.bootstrap import environment
 from mono_pipeline.core.deadline import Deadline
-from mono_pipeline.usecases.schedule_tick import ScheduleTick
+from mono_pipeline.usecases.scheduled_round import ScheduledRound
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -18,6 +18,7 @@ RESERVE_SECONDS = 5.0
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """EventBridge Scheduler's entry point."""
     remaining = context.get_remaining_time_in_millis() / 1000
-    result = ScheduleTick(environment().collaborators).tick(Deadline.after(remaining - RESERVE_SECONDS))
-    environment().observer.event("mono.schedule.ticked", None, **asdict(result))
-    return asdict(result)
+    done = asdict(ScheduledRound(environment().collaborators).go(Deadline.after(remaining - RESERVE_SECONDS)))
+    result = {**done.pop("tick"), **done}
+    environment().observer.event("mono.schedule.ticked", None, **result)
+    return result

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mono_pipeline.adapters.run_store import account_from
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.errors import AccountUnknown, LeaseLost
+from mono_pipeline.core.freshness import is_filled
 from mono_pipeline.core.run import LinkStatus, RunKind
 from mono_pipeline.core.wire import AccountSnapshot
 
@@ -57,6 +58,7 @@ class AccountStore:
             account_number=account.account_number,
             currency=account.currency,
             data_status=account.data_status,
+            filled=is_filled(account),
         )
         return bool(row and row["imported"])
 
@@ -71,6 +73,7 @@ class AccountStore:
             account_id=run.account.id,
             fence=run.fence,
             data_status=snapshot.data_status,
+            filled=is_filled(snapshot),
             balance_minor=snapshot.balance_minor,
             mono_customer_id=snapshot.customer_id,
             reference=snapshot.ref,

@@ -1,14 +1,19 @@
 -- name: import_account
--- Adds an account, or refreshes what Mono says of a known one; never touches what a run has found out.
+-- Adds an account, or refreshes what Mono says of a known one; never touches what a run has found out. A copy that was not filled
+-- when it was last seen and is now was fetched from the bank in between.
 INSERT INTO bank_accounts AS a
-  (mono_account_id, first_mono_account_id, mono_customer_id, reference, bank_code, account_number, currency, data_status)
-VALUES (:mono_account_id, :mono_account_id, :mono_customer_id, :reference, :bank_code, :account_number, :currency, :data_status)
+  (mono_account_id, first_mono_account_id, mono_customer_id, reference, bank_code, account_number, currency, data_status, data_status_at)
+VALUES (:mono_account_id, :mono_account_id, :mono_customer_id, :reference, :bank_code, :account_number, :currency, :data_status,
+        CASE WHEN :data_status::text IS NOT NULL THEN pipeline_now() END)
 ON CONFLICT (mono_account_id) DO UPDATE
    SET mono_customer_id = coalesce(excluded.mono_customer_id, a.mono_customer_id),
        reference        = coalesce(excluded.reference, a.reference),
        bank_code        = coalesce(excluded.bank_code, a.bank_code),
        account_number   = coalesce(excluded.account_number, a.account_number),
-       data_status      = coalesce(excluded.data_status, a.data_status)
+       fresh_as_of      = CASE WHEN a.data_status = 'PROCESSING' AND :filled THEN greatest(a.fresh_as_of, a.data_status_at)
+                               ELSE a.fresh_as_of END,
+       data_status      = coalesce(excluded.data_status, a.data_status),
+       data_status_at   = coalesce(excluded.data_status_at, a.data_status_at)
 RETURNING a.id, xmax = 0 AS imported;
 
 -- name: find_account
@@ -38,7 +43,9 @@ LIMIT :limit;
 -- name: note_account_state
 -- What the account's own page at Mono says, noted at the start of a run.
 UPDATE bank_accounts
-   SET data_status = :data_status, balance_minor = coalesce(:balance_minor, balance_minor),
+   SET fresh_as_of = CASE WHEN data_status = 'PROCESSING' AND :filled THEN greatest(fresh_as_of, data_status_at) ELSE fresh_as_of END,
+       data_status_at = pipeline_now(),
+       data_status = :data_status, balance_minor = coalesce(:balance_minor, balance_minor),
        mono_customer_id = coalesce(:mono_customer_id, mono_customer_id), reference = coalesce(:reference, reference),
        bank_code = coalesce(:bank_code, bank_code), account_number = coalesce(:account_number, account_number),
        lease_until = pipeline_now() + make_interval(secs => :lease_seconds)

@@ -1,0 +1,66 @@
+"""All that the schedule does every five minutes, the most urgent first: each part leaves time to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from mono_pipeline.usecases.paid_calls import PaidCalls
+from mono_pipeline.usecases.realtime_refresh import RealtimeRefresh
+from mono_pipeline.usecases.schedule_repair import RepairResult, ScheduleRepair
+from mono_pipeline.usecases.schedule_tick import ScheduleTick, TickResult
+from mono_pipeline.usecases.stale_accounts import StaleAccounts
+
+if TYPE_CHECKING:
+    from mono_pipeline.core.deadline import Deadline
+    from mono_pipeline.usecases.collaborators import Collaborators
+
+_POLL_SECONDS: Final = 10.0
+_STALE_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundResult:
+    """What one round did. `stale` is how many accounts are, None where nobody looked: the flag is off for everyone."""
+
+    tick: TickResult
+    repair: RepairResult = field(default_factory=RepairResult)
+    jobs_ended: int = 0
+    realtime_calls: int = 0
+    stale: int | None = None
+
+
+class ScheduledRound:
+    """Serves the schedule."""
+
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._with = collaborators
+
+    def go(self, deadline: Deadline) -> RoundResult:
+        """Ask for what is due; look at jobs; say who is stale; make daily calls; go on with the repair.
+
+        While the flag is off for everyone nothing is touched. Raises DependencyUnavailable.
+        """
+        tick = ScheduleTick(self._with).tick(deadline)
+        reading = self._with.flag.read()
+        if reading.off_for_everyone:
+            return RoundResult(tick=tick)
+        calls = PaidCalls(
+            budget=self._with.budget, patience=self._with.patience(), executor=self._with.executor, deadline=deadline
+        )
+        refresh, repair = RealtimeRefresh(self._with), ScheduleRepair(self._with, calls)
+        try:
+            brought_forward = repair.bring_forward()
+            jobs_ended = refresh.poll(calls, deadline.within(_POLL_SECONDS))
+            stale = StaleAccounts(self._with).tell(deadline.within(_STALE_SECONDS))
+            realtime_calls = refresh.start_daily(reading, deadline)
+            repaired = repair.walk(deadline)
+        finally:
+            self._with.budget.give_back()
+        return RoundResult(
+            tick=tick,
+            repair=brought_forward + repaired,
+            jobs_ended=jobs_ended,
+            realtime_calls=realtime_calls,
+            stale=stale,
+        )
