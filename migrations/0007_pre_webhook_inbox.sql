@@ -45,6 +45,9 @@ ALTER TABLE bank_accounts
   -- when the bank last asked for the customer, and when it last let us in: both only rise, so that no order of events matters
   ADD COLUMN reauth_required_at timestamptz,
   ADD COLUMN link_proven_at     timestamptz,
+  -- when it was found out otherwise than by an event that the link is gone, or there again
+  ADD COLUMN found_unlinked_at  timestamptz,
+  ADD COLUMN found_linked_at    timestamptz,
   -- Banks lag behind a new link: the run after the first one is asked for at this time, not an interval later.
   ADD COLUMN look_again_at      timestamptz;
 

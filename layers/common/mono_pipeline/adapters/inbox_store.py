@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mono_pipeline.adapters.queue import WebhookReceived
 from mono_pipeline.adapters.statements import statements
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from mono_pipeline.core.link_state import LinkState
 
 _SQL = statements("inbox")
+# What the account knows of its link without an event: from real-time jobs, and from Mono's own pages.
+_LEARNED: Final = {
+    Mark.REAUTH_REQUIRED: "reauth_required_at",
+    Mark.SUCCEEDED: "link_proven_at",
+    Mark.UNLINKED: "found_unlinked_at",
+    Mark.CONNECTED: "found_linked_at",
+}
 
 
 class Effect(StrEnum):
@@ -135,8 +142,8 @@ class InboxStore:
         """The account, locked, with what has been told of its present link by events and learned otherwise."""
         row = self._database.rows(_SQL["lock_account_for_link"], account_id=account_id)[0]
         marks = self.marks(row["mono_account_id"])
-        for mark, at in ((Mark.REAUTH_REQUIRED, row["reauth_required_at"]), (Mark.SUCCEEDED, row["link_proven_at"])):
-            marks = marks.noting(mark, at) if at is not None else marks
+        for mark, column in _LEARNED.items():
+            marks = marks.noting(mark, row[column]) if row[column] is not None else marks
         return LinkedAccount(
             id=row["id"],
             mono_account_id=row["mono_account_id"],

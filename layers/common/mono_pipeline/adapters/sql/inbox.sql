@@ -39,7 +39,7 @@ SELECT mark, max(told_at) AS told_at FROM webhook_inbox
 UPDATE webhook_inbox SET account_id = :account_id WHERE mono_account_id = :mono_account_id AND account_id IS NULL;
 
 -- name: lock_account_for_link
-SELECT id, mono_account_id, link_status, watermark, reauth_required_at, link_proven_at, fresh_as_of
+SELECT id, mono_account_id, link_status, watermark, reauth_required_at, link_proven_at, found_unlinked_at, found_linked_at
 FROM bank_accounts WHERE id = :account_id FOR UPDATE;
 
 -- name: settle_link
@@ -85,7 +85,9 @@ WITH former AS (
 )
 UPDATE bank_accounts
    SET mono_account_id = :mono_account_id, link_status = 'linked', reauth_required_at = NULL, link_proven_at = NULL,
-       failure_streak = 0, deep_read_due_at = pipeline_now(), next_attempt_at = pipeline_now()
+       found_unlinked_at = NULL, found_linked_at = NULL,
+       failure_streak = 0, dead_lettered_at = NULL, dead_letter_run = NULL, dead_letter_sent_at = NULL,
+       deep_read_due_at = pipeline_now(), next_attempt_at = pipeline_now()
  WHERE id = :account_id;
 
 -- name: note_former_link
