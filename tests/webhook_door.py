@@ -95,12 +95,12 @@ class Door:
         self.now = 1_800_000_000.0
         environ = {"ENVIRONMENT": "local", "QUEUE_URL": "memory/daily", **environ}
         load = partial(load_webhook_settings, environ, self.ssm)
-        delivery = WebhookDelivery(
+        self.delivery = WebhookDelivery(
             settings=KeptSettings(load, monotonic=lambda: self.now),
             connect=self.queue.connect,
             clock=lambda: self.now,
         )
-        monkeypatch.setattr(app, "_delivery", lambda: delivery)
+        monkeypatch.setattr(app, "_delivery", lambda: self.delivery)
         monkeypatch.setattr(app, "telemetry", WebhookTelemetry(clock=lambda: self.now))
 
     def call(self, event: dict[str, Any]) -> Answer:

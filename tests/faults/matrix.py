@@ -8,7 +8,10 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True)
 class FaultRow:
-    """One row: P is PostgreSQL, H is Mono over HTTP, W is the webhook's door. `not_applicable` is the reason why it has no test."""
+    """One row: P is PostgreSQL, H is Mono over HTTP, W the webhook's door.
+
+    `not_applicable` is the reason why it has no test.
+    """
 
     id: str
     fault: str

@@ -20,7 +20,7 @@ OPERATION: Final = "mono_webhook"
 LARGEST_BODY: Final = 20 * 1024  # bytes, as Standard Webhooks has it; Mono's own are below 4 kB
 RETRY_SECONDS: Final = 5
 _LONGEST_ENCODED = (LARGEST_BODY + 2) // 3 * 4
-_REQUEST_ID = re.compile(r"[A-Za-z0-9=_-]{1,64}")
+_REQUEST_ID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9=_-]{8,64}")
 # Nothing of a call is repeated to it, and nothing tells one wrong secret from another.
 _ERRORS: Final[Mapping[WebhookOutcome | WebhookReason, tuple[int, str, str]]] = {
     **dict.fromkeys(UNAUTHENTICATED, (401, "unauthorized", "this call does not prove that it comes from Mono")),
