@@ -17,6 +17,7 @@ from local.sandbox.faults import Fault
 from mono_pipeline.adapters.dead_letter_queue import DeadLetterQueue
 from mono_pipeline.adapters.queue import FetchRequested, WorkQueue, read_fetch_requested
 from mono_pipeline.core.deadline import Deadline
+from mono_pipeline.core.errors import QueueUnavailable
 from mono_pipeline.core.replay import Action, Asked, LetterFilter
 from mono_pipeline.usecases.dead_letters import DeadLetters
 from mono_pipeline.usecases.wake_up import WakeUp
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
+    from mono_pipeline.core.dead_letter import QueuedMessage
     from mono_pipeline.usecases.collaborators import Collaborators
     from mono_pipeline.usecases.dead_letters import Progress
     from tests.harness import Pipeline
@@ -70,7 +72,7 @@ class DeadLetterDesk:
             worker,
             daily=WorkQueue(self.daily, self.sqs),
             backfill=WorkQueue(self.backfill, self.sqs),
-            dead_letters=dead or DeadLetterQueue(self.dead, self.sqs),
+            dead_letters=dead or DeadLetterQueue(self.dead, self.sqs, look_seconds=0),
             settings=replace(
                 worker.settings,
                 queue_url=self.daily,
@@ -191,20 +193,59 @@ class Dies(Exception):
     """A worker that was killed."""
 
 
-class DyingQueue:
-    """The dead-letter queue of an invocation that is killed at one of its calls, before it or after it."""
+class FaultyQueue:
+    """The dead-letter queue of an invocation that comes to grief at some calls; it remembers what it received."""
 
-    def __init__(self, queue: DeadLetterQueue, *, at: str, after: bool) -> None:
-        self._queue, self._at, self._after = queue, at, after
+    def __init__(self, desk: DeadLetterDesk) -> None:
+        self._desk = desk
+        self._queue = DeadLetterQueue(desk.dead, desk.sqs, look_seconds=0)
+        self._received: list[QueuedMessage] = []
+
+    def strike(self, name: str, call: Callable[[], Any]) -> Any:
+        """Make a call, or come to grief instead, or after it."""
+        raise NotImplementedError
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         real: Callable[..., Any] = getattr(self._queue, name)
+
+        def call(*arguments: Any) -> Any:
+            answer = real(*arguments)
+            if name == "receive":
+                self._received += answer
+            return answer
+
+        return lambda *arguments: self.strike(name, lambda: call(*arguments))
+
+    def two_minutes_later(self) -> None:
+        """What somebody died over is shown again by SQS itself."""
+        self._queue.release(self._received)
+
+
+class DyingQueue(FaultyQueue):
+    """Its invocation is killed at a call, before it or after it."""
+
+    def __init__(self, desk: DeadLetterDesk, *, at: str, after: bool) -> None:
+        super().__init__(desk)
+        self._at, self._after = at, after
+
+    def strike(self, name: str, call: Callable[[], Any]) -> Any:
+        """Die."""
         if name != self._at:
-            return real
+            return call()
+        if self._after:
+            call()
+        raise Dies(name)
 
-        def dying(*arguments: Any) -> Any:
-            if self._after:
-                real(*arguments)
-            raise Dies(name)
 
-        return dying
+class SqsDown(FaultyQueue):
+    """SQS does not answer, but for some calls."""
+
+    def __init__(self, desk: DeadLetterDesk, *, but: set[str]) -> None:
+        super().__init__(desk)
+        self._but = but
+
+    def strike(self, name: str, call: Callable[[], Any]) -> Any:
+        """No answer."""
+        if name in self._but:
+            return call()
+        raise QueueUnavailable(name)

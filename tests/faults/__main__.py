@@ -15,7 +15,7 @@ from rich.text import Text
 from local.results import ResultRow, passed, write_results
 from tests.faults.matrix import MATRIX, FaultRow
 
-_ROW = re.compile(r"::test_([PHW][0-9]{2})_")
+_ROW = re.compile(r"::test_([PHWL][0-9]{2})_")
 WIDTH = 80
 DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
 MARK = "<!-- seen -->"

@@ -13,6 +13,7 @@ import pytest
 from local.postgres import PostgresServer
 from local.sandbox.sandbox import Sandbox
 from mono_pipeline.adapters.migrator import migrate
+from tests.dead_letter_desk import desk, sqs_server
 from tests.faults.own_server import OwnServer
 from tests.harness import Pipeline
 from tests.integration.conftest import MIGRATIONS, address, database_address, new_pipeline, pipeline, server, template
@@ -21,7 +22,7 @@ from tests.webhook_door import OLD_SECRET, Door
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["address", "new_pipeline", "pipeline", "server", "template"]  # fixtures
+__all__ = ["address", "desk", "new_pipeline", "pipeline", "server", "sqs_server", "template"]  # fixtures
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True)
 class FaultRow:
-    """One row: P is PostgreSQL, H is Mono over HTTP, W the webhook's door.
+    """One row: P is PostgreSQL, H Mono over HTTP, W the webhook's door, L Lambda and its queues.
 
     `not_applicable` is the reason why it has no test.
     """
@@ -111,4 +111,12 @@ MATRIX: Final = (
         "401; a replay is a duplicate; never by the caller's choice",
     ),
     _row("W16", "timing", "two comparisons of 32 bytes for two secrets, whatever came"),
+    _row("L04", "one invocation, or ten of everything", "the later ones change nothing"),
+    _row(
+        "L06", "redelivered while the first still runs", "one effect: the second stands down, or the first is refused"
+    ),
+    _row("L07", "a batch with bad records in any place", "exactly those come back; poison is kept and its batch done"),
+    _row("L08", "no worker can finish a message", "a dead letter with its context; other accounts go on"),
+    _row("L09", "replay: killed anywhere, again, in vain, down", "nothing doubled; given up and kept after three"),
+    _row("L12", "messages too long for SQS", "ids only: 2 kB at the most"),
 )

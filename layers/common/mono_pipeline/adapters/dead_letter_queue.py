@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 HIDDEN_SECONDS: Final = 120  # longer than any invocation that looks at it: else it would see its own messages again
 CALLS_AT_ONCE: Final = 8  # of SQS; one client's connections are ten
 BATCH: Final = 10  # of a receive, a send or a deletion
-_LOOK_SECONDS: Final = 1  # of a long poll: a short one may find nothing where there is something
+LOOK_SECONDS: Final = 1  # of a long poll: a short one may find nothing where there is something
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +47,11 @@ class SentBack:
 class DeadLetterQueue:
     """One dead-letter queue. Methods raise QueueUnavailable when SQS does not answer."""
 
-    def __init__(self, url: str, client: SQSClient | None = None) -> None:
+    def __init__(self, url: str, client: SQSClient | None = None, *, look_seconds: int = LOOK_SECONDS) -> None:
+        """`look_seconds` is how long SQS looks for messages before it says that there are none."""
         self._url = url
         self._client = client
+        self._look_seconds = look_seconds
 
     def count(self) -> int:
         """How many messages can be received, as SQS estimates it."""
@@ -92,7 +94,7 @@ class DeadLetterQueue:
                 QueueUrl=self._url,
                 MaxNumberOfMessages=BATCH,
                 VisibilityTimeout=HIDDEN_SECONDS,
-                WaitTimeSeconds=_LOOK_SECONDS,
+                WaitTimeSeconds=self._look_seconds,
                 MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount", "DeadLetterQueueSourceArn"],
                 MessageAttributeNames=["All"],
             )

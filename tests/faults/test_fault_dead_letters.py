@@ -1,0 +1,512 @@
+"""Rows L: messages that come again, come broken, come too often; and what is done with those that failed for good."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
+
+from functions.sync import worker as worker_function
+from mono_pipeline.adapters.postgres import Database
+from mono_pipeline.adapters.queue import FetchRequested
+from mono_pipeline.core.dead_letter import FetchFailed
+from mono_pipeline.core.errors import DatabaseUnavailable, LeaseLost, ParametersUnavailable, QueueUnavailable
+from mono_pipeline.core.replay import Action
+from mono_pipeline.usecases.account_sync import AccountSync
+from mono_pipeline.usecases.wake_up import Served
+from tests.dead_letter_desk import Dies, DyingQueue, SqsDown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.dead_letter_desk import DeadLetterDesk
+    from tests.harness import Pipeline
+
+pytestmark = pytest.mark.integration
+
+ARN = "arn:aws:sqs:eu-west-1:000000000000:daily"
+
+
+class Invocation:
+    """Lambda's context: five minutes are left."""
+
+    aws_request_id = "r-1"
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        """What is left."""
+        return 300_000
+
+
+def record(body: str, *, number: int = 1, sent_at: float = 0.0) -> dict[str, Any]:
+    """A record as Lambda hands it to a function."""
+    return {
+        "messageId": f"m-{number}",
+        "receiptHandle": "x",
+        "body": body,
+        "attributes": {"SentTimestamp": str(int(sent_at * 1000)), "ApproximateReceiveCount": "2"},
+        "messageAttributes": {},
+        "md5OfBody": "x",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": ARN,
+        "awsRegion": "eu-west-1",
+    }
+
+
+def wake_up(account: str) -> str:
+    """A webhook's wake-up."""
+    return FetchRequested(account_id=account, correlation_id="c-1", requested_by="webhook").body()
+
+
+@pytest.fixture
+def invoke(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Invokes the worker function with records; the ids of the items that it reports as failed."""
+    here = SimpleNamespace(collaborators=pipeline.worker, observer=pipeline.witness)
+    monkeypatch.setattr(worker_function, "environment", lambda: here)
+
+    def call(*records: dict[str, Any]) -> list[str]:
+        answer = worker_function.handler({"Records": list(records)}, Invocation())  # type: ignore[arg-type]
+        return [item["itemIdentifier"] for item in answer["batchItemFailures"]]
+
+    return call
+
+
+@pytest.fixture
+def flaky(pipeline: Pipeline) -> Iterator[set[str]]:
+    """Accounts that cannot be looked up, as if the database were gone for their messages alone."""
+    broken: set[str] = set()
+    find = pipeline.worker.accounts.find
+
+    def sometimes(account: str) -> Any:
+        if account in broken:
+            raise DatabaseUnavailable
+        return find(account)
+
+    pipeline.worker.accounts.find = sometimes  # type: ignore[method-assign]
+    yield broken
+    pipeline.worker.accounts.find = find  # type: ignore[method-assign]
+
+
+def everything(pipeline: Pipeline) -> dict[str, list[Any]]:
+    """What is stored of the bank's rows, their history and the runs."""
+    return {
+        "rows": pipeline.rows("SELECT * FROM bank_transactions ORDER BY id"),
+        "history": pipeline.rows(
+            "SELECT * FROM bank_transaction_versions ORDER BY account_id, mono_transaction_id, version"
+        ),
+        "runs": pipeline.rows("SELECT run_id, status, verdict FROM sync_runs ORDER BY run_id"),
+    }
+
+
+def test_L04_the_same_invocation_twice(
+    pipeline: Pipeline, invoke: Callable[..., list[str]], seen: Callable[[str], None]
+) -> None:
+    """The second is no work at all."""
+    account = pipeline.link(transactions=30)
+    event = record(wake_up(account), sent_at=pipeline.now() - 1)
+    assert invoke(event) == []
+    before = everything(pipeline)
+    pipeline.sandbox.clear_requests()
+
+    assert invoke(event) == []
+
+    assert everything(pipeline) == before
+    assert pipeline.sandbox.requests() == []
+    seen("the second asked Mono nothing and wrote nothing")
+
+
+def test_L04_ten_deliveries_of_everything(
+    pipeline: Pipeline, invoke: Callable[..., list[str]], seen: Callable[[str], None]
+) -> None:
+    """Wake-ups of every sender, poison and a stranger's: ten times each, and the tables are as after the first."""
+    account = pipeline.link(transactions=30)
+    sent_at = pipeline.now() - 1
+    senders = ("webhook", "api", "schedule", "replay", "backfill")
+    bodies = [
+        *(FetchRequested(account_id=account, correlation_id="c", requested_by=each).body() for each in senders),
+        FetchRequested(account_id=account, correlation_id="c", requested_by="webhook", hop=3).body(),
+        wake_up("b" * 24),
+        "{",
+        '{"type": "mono.nothing.known"}',
+    ]
+    records = [record(body, number=number, sent_at=sent_at) for number, body in enumerate(bodies)]
+    assert invoke(*records) == []
+    before = everything(pipeline)
+
+    for _ in range(9):
+        assert invoke(*records) == []
+
+    assert everything(pipeline) == before
+    assert len(pipeline.rows("SELECT FROM quarantined_messages")) == 2
+    assert pipeline.stored(account) == pipeline.truth(account)
+    seen(f"{10 * len(bodies)} deliveries: {len(before['rows'])} rows, {len(before['runs'])} run")
+
+
+def test_L06_the_second_stands_down(pipeline: Pipeline, seen: Callable[[str], None]) -> None:
+    """The first holds the lease: whoever has the account serves this wake-up too."""
+    account = pipeline.link(transactions=30)
+    first, second = pipeline.worker, pipeline.new_worker()
+    pipeline.request(account)
+    leased = first.runs.claim(first.accounts.find(account).id, flag_reason="DEFAULT")
+    assert leased is not None
+
+    served = pipeline.wake(account, worker=second, message=pipeline.from_schedule(account))
+    AccountSync(first).run(leased, pipeline.soon())
+
+    assert served is Served.ALREADY_RUNNING
+    assert [run["status"] for run in pipeline.runs(account)] == ["completed"]
+    assert pipeline.stored(account) == pipeline.truth(account)
+    seen("acknowledged, one run")
+
+
+def test_L06_the_first_thaws_after_its_lease(pipeline: Pipeline, seen: Callable[[str], None]) -> None:
+    """It was frozen longer than its lease: the second has done the work, and nothing of the first is written."""
+    account = pipeline.link(transactions=30)
+    first, second = pipeline.worker, pipeline.new_worker()
+    pipeline.request(account)
+    leased = first.runs.claim(first.accounts.find(account).id, flag_reason="DEFAULT")
+    assert leased is not None
+    pipeline.let_pass(seconds=pipeline.settings.lease_seconds + 1)
+
+    served = pipeline.wake(account, worker=second, message=pipeline.from_schedule(account))
+    before = everything(pipeline)
+    with pytest.raises(LeaseLost):
+        AccountSync(first).run(leased, pipeline.soon())
+
+    assert served is Served.DONE
+    assert everything(pipeline) == before
+    assert pipeline.stored(account) == pipeline.truth(account)
+    seen("taken over; the first was refused")
+
+
+@pytest.mark.parametrize("bad", [{0}, {9}, {4}, {0, 4, 9}, {3, 4, 5, 6}], ids=str)
+def test_L07_exactly_the_failed_items_come_back(
+    pipeline: Pipeline,
+    invoke: Callable[..., list[str]],
+    flaky: set[str],
+    seen: Callable[[str], None],
+    bad: set[int],
+) -> None:
+    """The first, the last, one in the middle, several: the good ones of ten are done."""
+    accounts = [pipeline.link(transactions=2) for _ in range(10)]
+    flaky |= {accounts[number] for number in bad}
+    records = [
+        record(wake_up(account), number=number, sent_at=pipeline.now()) for number, account in enumerate(accounts)
+    ]
+
+    failed = invoke(*records)
+
+    assert failed == [f"m-{number}" for number in sorted(bad)]
+    flaky.clear()
+    done = {number for number, account in enumerate(accounts) if pipeline.stored(account) == pipeline.truth(account)}
+    assert done == set(range(10)) - bad
+    seen("the failed ones by name, the others done")
+
+
+def test_L07_all_fail(
+    pipeline: Pipeline, invoke: Callable[..., list[str]], flaky: set[str], seen: Callable[[str], None]
+) -> None:
+    """Never an empty list: the invocation itself fails, and the whole batch comes back."""
+    accounts = [pipeline.link(transactions=2) for _ in range(3)]
+    flaky |= set(accounts)
+
+    with pytest.raises(BatchProcessingError):
+        invoke(*(record(wake_up(account), number=number) for number, account in enumerate(accounts)))
+    seen("all fail: the invocation does")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("{", "message: is not JSON"),
+        ("[1]", "type: is not mono.fetch.requested"),
+        ('{"type": "mono.fetch.requested"}', "account_id: is not a text"),
+        ('{"type": "mono.fetch.requested", "account_id": "NARRATION"}', "account_id: must be 24"),
+        ("\u00e9" * 20_000, "message: is not JSON"),
+        ("[" * 9_000, "message: is not JSON"),
+    ],
+    ids=["half", "list", "no account", "no id", "long", "deep"],
+)
+def test_L07_poison_is_kept_with_its_reason_and_its_batch_is_done(
+    pipeline: Pipeline, invoke: Callable[..., list[str]], seen: Callable[[str], None], body: str, reason: str
+) -> None:
+    """It is never delivered again, and its neighbour lands."""
+    account = pipeline.link(transactions=5)
+
+    failed = invoke(record(body, number=1), record(wake_up(account), number=2, sent_at=pipeline.now()))
+
+    assert failed == []
+    (kept,) = pipeline.rows("SELECT * FROM quarantined_messages")
+    assert (kept["message_id"], kept["queue"], kept["receives"]) == ("m-1", "daily", 2)
+    assert kept["reason"].startswith(reason)
+    assert (kept["body"], kept["body_length"]) == (body[:16_384], len(body))
+    assert pipeline.stored(account) == pipeline.truth(account)
+    assert "NARRATION" not in str(pipeline.witness.events)
+    seen("kept, its neighbour done")
+
+
+def test_L07_poison_that_cannot_be_kept_comes_back(
+    pipeline: Pipeline, invoke: Callable[..., list[str]], seen: Callable[[str], None]
+) -> None:
+    """Without the database it would be lost for good."""
+    account = pipeline.link(transactions=5)
+    event = record(wake_up(account), number=2, sent_at=pipeline.now())
+    pipeline.rows("ALTER TABLE quarantined_messages RENAME TO gone")
+
+    assert invoke(record("{", number=1), event) == ["m-1"]
+    pipeline.rows("ALTER TABLE gone RENAME TO quarantined_messages")
+    assert invoke(record("{", number=1)) == []
+
+    assert len(pipeline.rows("SELECT FROM quarantined_messages")) == 1
+    seen("comes back until it is kept")
+
+
+def test_L07_one_message_twice_in_a_batch(
+    pipeline: Pipeline, invoke: Callable[..., list[str]], seen: Callable[[str], None]
+) -> None:
+    """Both are done, the work once."""
+    account = pipeline.link(transactions=5)
+    event = record(wake_up(account), sent_at=pipeline.now() - 1)
+
+    assert invoke(event, event) == []
+
+    assert len(pipeline.runs(account)) == 1
+    seen("one run")
+
+
+def test_L08_a_message_that_no_worker_can_finish(desk: DeadLetterDesk, seen: Callable[[str], None]) -> None:
+    """Five receives, then a dead letter that is found with its context; the others go on."""
+    pipeline = desk.pipeline
+    doomed, healthy = pipeline.link(transactions=5), pipeline.link(transactions=5)
+    run_id = pipeline.request(doomed)
+    desk.worker.daily.send(
+        FetchRequested(account_id=doomed, correlation_id="c-doomed", requested_by="api"), group=doomed
+    )
+    desk.die_at_work(desk.daily)
+    desk.worker.daily.send(
+        FetchRequested(account_id=healthy, correlation_id="c-well", requested_by="webhook"), group=healthy
+    )
+
+    assert desk.work() == ["done"]
+    (letter,) = desk.ask().letters
+
+    assert (letter["type"], letter["account_id"], letter["correlation_id"]) == (
+        "mono.fetch.requested",
+        doomed,
+        "c-doomed",
+    )
+    assert (letter["reason"], letter["run_id"], letter["receives"]) == ("unfinished", str(run_id), 6)
+    assert pipeline.stored(healthy) == pipeline.truth(healthy)
+    seen(f"after {letter['receives'] - 1} receives, with run and correlation id")
+
+
+CALLS = [(call, after) for call in ("receive", "send_back", "delete", "release") for after in (False, True)]
+
+
+@pytest.mark.parametrize(("call", "after"), CALLS)
+def test_L09_killed_at_any_call(desk: DeadLetterDesk, seen: Callable[[str], None], call: str, *, after: bool) -> None:
+    """Before or after it: the next replay ends it, with one run an account and one replay counted."""
+    pipeline = desk.pipeline
+    accounts = [pipeline.link(transactions=5) for _ in range(3)]
+    for account in accounts:
+        desk.fail(account, times=5)
+        desk.put_wake_up(account)
+    queue = DyingQueue(desk, at=call, after=after)
+    with suppress(Dies):
+        desk.replay(worker=desk.connected(pipeline.worker, dead=queue))
+    queue.two_minutes_later()
+
+    desk.replay()
+    desk.work()
+
+    assert desk.on(desk.dead) == []
+    for account in accounts:
+        runs = pipeline.runs(account)
+        assert [run["status"] for run in runs] == ["failed"] * 5 + ["completed"]
+        assert pipeline.stored(account) == pipeline.truth(account)
+    # a success forgets the replays, so they are counted where they were written down
+    assert pipeline.rows("SELECT FROM dead_letter_archive") == []
+    seen("one run an account, whatever the point")
+
+
+@pytest.mark.parametrize(("call", "after"), [("delete", False), ("delete", True)])
+def test_L09_a_purge_killed_between_archive_and_deletion(
+    desk: DeadLetterDesk, seen: Callable[[str], None], call: str, *, after: bool
+) -> None:
+    """Once in the archive, and off the queue by whoever comes next."""
+    desk.put_wake_up(desk.pipeline.link(transactions=1))
+    queue = DyingQueue(desk, at=call, after=after)
+    with pytest.raises(Dies):
+        desk.purge(worker=desk.connected(desk.pipeline.worker, dead=queue))
+    queue.two_minutes_later()
+
+    desk.replay()
+
+    assert desk.on(desk.dead) == []
+    assert desk.on(desk.daily) + desk.on(desk.backfill) == []
+    assert [row["archived_as"] for row in desk.pipeline.rows("SELECT * FROM dead_letter_archive")] == ["purged"]
+    seen("archived once, deleted by the next action")
+
+
+def test_L09_a_replay_of_a_replay_with_the_cause_still_there(desk: DeadLetterDesk, seen: Callable[[str], None]) -> None:
+    """Each comes back as one letter, the count survives, and the fourth time it is given up and kept."""
+    account = desk.pipeline.link(transactions=5)
+    desk.fail(account, times=5)
+    seen_letters = []
+
+    for _ in range(4):
+        desk.replay()
+        with desk.mono_down():
+            desk.work()
+        seen_letters.append(len(desk.on(desk.dead)))
+
+    assert seen_letters == [1, 1, 1, 0]
+    assert [row["archived_as"] for row in desk.pipeline.rows("SELECT * FROM dead_letter_archive")] == ["quarantined"]
+    seen("three replays, three letters; then kept in the archive")
+
+
+def test_L09_poison_among_dead_letters(desk: DeadLetterDesk, seen: Callable[[str], None]) -> None:
+    """It is shown, a replay gives it up, and the others go back."""
+    account = desk.pipeline.link(transactions=1)
+    desk.put("not json")
+    desk.put({"type": "mono.fetch.requested", "account_id": "nobody"})
+    desk.put_wake_up(account)
+
+    assert desk.counted(desk.ask()) == {"quarantined": 2, "requeued": 1}
+    assert desk.counted(desk.replay()) == {"quarantined": 2, "requeued": 1}
+
+    assert {row["reason"] for row in desk.pipeline.rows("SELECT * FROM dead_letter_archive")} == {
+        "not_json",
+        "no_account",
+    }
+    seen("shown, then kept in the archive with their reason")
+
+
+class SsmDown:
+    """SSM that does not answer."""
+
+    def get(self, name: str) -> Any:
+        """No parameter."""
+        raise ParametersUnavailable(name)
+
+
+def test_L09_ssm_down(desk: DeadLetterDesk, seen: Callable[[str], None]) -> None:
+    """Nobody knows whether the flag is on: refused, and nothing is touched."""
+    desk.put_wake_up(desk.pipeline.link(transactions=1))
+    desk.pipeline.ssm.get = SsmDown().get  # type: ignore[method-assign]
+    desk.pipeline.let_pass(seconds=1)
+    worker = desk.connected(desk.pipeline.new_worker())
+
+    told = desk.replay(worker=worker)
+
+    assert told.refusal is not None
+    assert (told.refusal.code, told.refusal.reason) == ("flag_off", "ERROR")
+    assert len(desk.on(desk.dead)) == 1
+    seen("SSM down: refused")
+
+
+@pytest.mark.parametrize(
+    "works",
+    [set(), {"count"}, {"count", "receive"}, {"count", "receive", "release"}, {"count", "receive", "send_back"}],
+    ids=["all", "receive", "release", "send", "delete"],
+)
+def test_L09_sqs_down(desk: DeadLetterDesk, seen: Callable[[str], None], works: set[str]) -> None:
+    """At any of its calls: an outage that is said, and after it one run, done."""
+    account = desk.pipeline.link(transactions=5)
+    desk.put_wake_up(account)
+    queue = SqsDown(desk, but=works)
+
+    with pytest.raises(QueueUnavailable):
+        desk.replay(worker=desk.connected(desk.pipeline.worker, dead=queue))
+    queue.two_minutes_later()
+    desk.replay()
+    desk.work()
+
+    assert desk.on(desk.dead) == []
+    assert [run["status"] for run in desk.pipeline.runs(account)] == ["completed"]
+    seen("SQS down: an outage, then done once")
+
+
+def test_L09_postgresql_down(desk: DeadLetterDesk, seen: Callable[[str], None]) -> None:
+    """Without the books nothing is done, and what was received is visible at once."""
+    account = desk.pipeline.link(transactions=5)
+    desk.put_wake_up(account)
+    nowhere = Database(replace(desk.pipeline.address, port=1))
+
+    with pytest.raises(DatabaseUnavailable):
+        desk.replay(worker=replace(desk.worker, database=nowhere))
+
+    assert len(desk.on(desk.dead)) == 1
+    assert desk.pipeline.runs(account) == []
+    seen("PostgreSQL down: an outage, nothing touched")
+
+
+def test_L09_postgresql_gone_in_the_middle(desk: DeadLetterDesk, seen: Callable[[str], None]) -> None:
+    """What was received and not decided is shown again at once."""
+    account = desk.pipeline.link(transactions=5)
+    desk.put_wake_up(account)
+    database = GoneAfter(desk.pipeline.address, statements=6)
+
+    with pytest.raises(DatabaseUnavailable):
+        desk.replay(worker=replace(desk.worker, database=database))
+
+    assert len(desk.on(desk.dead)) == 1
+    desk.replay()
+    desk.work()
+    assert [run["status"] for run in desk.pipeline.runs(account)] == ["completed"]
+    seen("PostgreSQL gone on the way: visible at once, then done")
+
+
+class GoneAfter(Database):
+    """A database that is gone after so many statements."""
+
+    def __init__(self, address: Any, *, statements: int) -> None:
+        super().__init__(address)
+        self._left = statements
+
+    def rows(self, statement: str, **parameters: Any) -> list[dict[str, Any]]:
+        """One statement less."""
+        self._left -= 1
+        if self._left < 0:
+            self.close()
+            raise DatabaseUnavailable
+        return super().rows(statement, **parameters)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_L09_what_is_not_meant_is_visible_at_once(
+    desk: DeadLetterDesk, seen: Callable[[str], None], *, dry_run: bool
+) -> None:
+    """Two hundred messages looked at, none of them hidden afterwards."""
+    account = desk.pipeline.link(transactions=1)
+    for _ in range(20):
+        desk.put_wake_up(account)
+
+    desk.ask(Action.REPLAY, dry_run=dry_run, type="mono.nothing.*")
+
+    assert len(desk.on(desk.dead)) == 20
+    seen("all visible")
+
+
+def test_L12_every_message_of_ours_is_short(seen: Callable[[str], None]) -> None:
+    """With the longest that a field may hold."""
+    longest = max(
+        len(FetchRequested(account_id="a" * 24, correlation_id="c" * 64, requested_by="r" * 64, hop=8).body()),
+        len(
+            FetchFailed(
+                account_id="a" * 24,
+                correlation_id="c" * 64,
+                run_id=str(UUID(int=0)),
+                error_code="mono_payment_required",
+                streak=2**31,
+            ).body()
+        ),
+    )
+
+    assert longest <= 2_048
+    seen(f"{longest} bytes at the most")
