@@ -25,14 +25,19 @@ def message(body: dict[str, Any], *, correlation_id: str = "c-hook") -> WebhookR
 
 
 def hear(
-    pipeline: Pipeline, body: dict[str, Any], *, worker: Collaborators | None = None, received_at: float | None = None
+    pipeline: Pipeline,
+    body: dict[str, Any],
+    *,
+    worker: Collaborators | None = None,
+    received_at: float | None = None,
+    read: bool = True,
 ) -> Heard:
-    """Deliver a webhook to a worker, received just now by the database's clock."""
+    """Deliver a webhook to a worker, received just now by the database's clock; `read` what it asks for, or not yet."""
     using = worker or pipeline.worker
     at = pipeline.now(using) if received_at is None else received_at
-    return Lifecycle(using).serve(
-        message(body), received_at=datetime.fromtimestamp(at, UTC), deadline=Deadline.after(60)
-    )
+    lifecycle = Lifecycle(using)
+    deliver = lifecycle.serve if read else lifecycle.hear
+    return deliver(message(body), received_at=datetime.fromtimestamp(at, UTC), deadline=Deadline.after(60))
 
 
 def told(pipeline: Pipeline, since: int = 0) -> list[dict[str, Any]]:

@@ -158,17 +158,15 @@ class InboxStore:
         state: LinkState,
         *,
         status: LinkStatus,
-        connected_at: datetime | None = None,
-        look_again_seconds: float = 0.0,
+        look_again_seconds: float | None = None,
     ) -> None:
-        """Keep how the link stands; `connected_at` where it was made then, to be looked at again soon after."""
+        """Keep how the link stands; one that is new is looked at once more in `look_again_seconds`."""
         self._database.rows(
             _SQL["settle_link"],
             account_id=account_id,
             link_status=status,
             required_at=state.required_at,
             proven_at=state.proven_at,
-            connected_at=connected_at,
             look_again_seconds=look_again_seconds,
         )
 

@@ -182,8 +182,7 @@ class Lifecycle:
             account.id,
             state,
             status=status,
-            connected_at=sighting.received_at if new else None,
-            look_again_seconds=SECOND_LOOK_SECONDS,
+            look_again_seconds=SECOND_LOOK_SECONDS if new else None,
         )
         return status
 

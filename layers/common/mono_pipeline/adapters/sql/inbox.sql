@@ -48,7 +48,7 @@ UPDATE bank_accounts
    SET link_status = :link_status,
        reauth_required_at = greatest(reauth_required_at, :required_at::timestamptz),
        link_proven_at = greatest(link_proven_at, :proven_at::timestamptz),
-       look_again_at = greatest(look_again_at, :connected_at::timestamptz + make_interval(secs => :look_again_seconds::float8))
+       look_again_at = greatest(look_again_at, pipeline_now() + make_interval(secs => :look_again_seconds::float8))
  WHERE id = :account_id;
 
 -- name: covering_run
