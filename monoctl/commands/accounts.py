@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from mono_pipeline.core.identity import parse_account_id
 from monoctl.account_pages import all_accounts, import_accounts
@@ -54,3 +55,24 @@ def show_one(
     session = Session.of(context)
     row = session.reach.ops.ask("accounts.show", account_id=parse_account_id(account))["account"]
     session.output.result({"account": row}, account_view(row, now=session.wiring.now()))
+
+
+@app.command("reauth-link")
+def reauth_link(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Mono's id of the account, present or former.")],
+    *,
+    redirect_url: Annotated[
+        str | None, typer.Option("--redirect-url", help="Where the owner is led afterwards: an https address.")
+    ] = None,
+) -> None:
+    """Ask Mono for a link under which the account's owner signs in at the bank again."""
+    session = Session.of(context)
+    told = session.reach.ops.ask(
+        "accounts.reauth_link", account_id=parse_account_id(account), redirect_url=redirect_url
+    )
+    if session.output.machine:
+        session.output.result(told)
+    else:
+        session.output.line(Text(told["url"]))  # whole, to be copied
+    session.output.note("It is for the account's owner alone; Mono tells us when it was used.")

@@ -213,3 +213,31 @@ def test_an_error_that_nobody_explained_is_not_hidden() -> None:
 
     with pytest.raises(KeyError):
         monoctl("accounts", "list", reach=FakeReach(ops=ScriptedOps(bug)))
+
+
+def test_a_reauth_link_is_one_line_for_people_and_a_document_for_machines() -> None:
+    """The ops function asks Mono; the link is not broken by a narrow terminal."""
+    link = "https://link.mono.co/" + "A" * 90
+    ops = ScriptedOps(lambda _action, _arguments: {"account_id": ACCOUNT, "link_status": "linked", "url": link})
+
+    said = monoctl(
+        "accounts", "reauth-link", ACCOUNT, "--redirect-url", "https://x.example/b", reach=FakeReach(ops=ops)
+    )
+    machine = monoctl("--json", "accounts", "reauth-link", ACCOUNT, reach=FakeReach(ops=ops))
+
+    assert (said.exit_code, said.stdout) == (0, f"{link}\n")
+    assert json.loads(machine.stdout) == {"account_id": ACCOUNT, "link_status": "linked", "url": link}
+    assert ops.asked == [
+        ("accounts.reauth_link", {"account_id": ACCOUNT, "redirect_url": "https://x.example/b"}),
+        ("accounts.reauth_link", {"account_id": ACCOUNT, "redirect_url": None}),
+    ]
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [("AccountBlocked", 6), ("MonoServerError", 7), ("AccountUnknown", 2)])
+def test_a_reauth_link_that_there_is_none_of(code: str, exit_code: int) -> None:
+    """Unlinked, Mono down, unknown."""
+
+    def refuse(_action: str, _arguments: Mapping[str, Any]) -> Row:
+        raise OpsRefused(code, "no")
+
+    assert monoctl("accounts", "reauth-link", ACCOUNT, reach=FakeReach(ops=ScriptedOps(refuse))).exit_code == exit_code

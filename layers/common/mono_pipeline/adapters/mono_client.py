@@ -143,14 +143,14 @@ class MonoClient:
         answer = self._ask("GET", path, deadline=deadline)
         return parse_job(answer.body, account_id=account_id, job_id=job_id)
 
-    def reauthorisation_url(self, account_id: str, *, ref: str, redirect_url: str, deadline: Deadline) -> str:
-        """A fresh link for the account's owner to sign in again; the account keeps its id (Mono contract 4)."""
-        asked = {
-            "scope": "reauth",
-            "account": parse_account_id(account_id),
-            "meta": {"ref": ref},
-            "redirect_url": redirect_url,
-        }
+    def reauthorisation_url(self, account_id: str, *, ref: str, redirect_url: str | None, deadline: Deadline) -> str:
+        """A fresh link for the account's owner to sign in again; the account keeps its id (Mono contract 4).
+
+        Without `redirect_url` the owner ends on Mono's own page.
+        """
+        asked = {"scope": "reauth", "account": parse_account_id(account_id), "meta": {"ref": ref}}
+        if redirect_url is not None:
+            asked["redirect_url"] = redirect_url
         answer = self._ask("POST", "/initiate", content=asked, deadline=deadline)
         return parse_reauthorisation(answer.body, account_id)
 

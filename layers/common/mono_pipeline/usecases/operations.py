@@ -12,6 +12,7 @@ from mono_pipeline.usecases.account_check import check_account
 from mono_pipeline.usecases.account_import import AccountImport
 from mono_pipeline.usecases.backfill import Backfill
 from mono_pipeline.usecases.paid_calls import PaidCalls
+from mono_pipeline.usecases.reauthorisation import reauth_link
 from mono_pipeline.usecases.suspicions import Suspicions
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Operations:
             "accounts.import": self._import,
             "accounts.list": self._list,
             "accounts.show": self._show,
+            "accounts.reauth_link": lambda event, deadline: reauth_link(self._with, event, deadline),
             "runs.show": self._run,
             "verify.account": self._verify,
             "backfill.plan": lambda event, _deadline: Backfill(self._with).plan(event),
