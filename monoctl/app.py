@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mono_pipeline import __version__
-from monoctl.commands import accounts, backfill, duplicates, flag, logs, secrets, sync, verify
+from monoctl.commands import accounts, backfill, dead_letters, duplicates, flag, logs, secrets, sync, verify
 from monoctl.console.output import Output
 from monoctl.environment import EnvironmentName
 from monoctl.session import Session, Wiring
@@ -24,6 +24,7 @@ app.command("sync")(sync.sync)
 app.command("backfill")(backfill.backfill)
 app.command("verify")(verify.verify)
 app.add_typer(duplicates.app, name="duplicates")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(flag.app, name="flag")
 app.add_typer(secrets.app, name="secrets")
 app.command("logs")(logs.logs)

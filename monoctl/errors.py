@@ -21,6 +21,10 @@ class Defect(PipelineError):
     """A function of ours crashed."""
 
 
+class FlagOff(PipelineError):
+    """The flag is off for everyone."""
+
+
 class OpsRefused(PipelineError):
     """The ops function answered with an error of the pipeline."""
 

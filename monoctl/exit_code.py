@@ -9,7 +9,7 @@ from mono_pipeline.core import errors
 from mono_pipeline.core.classify import TABLE, TreatmentKind
 from mono_pipeline.core.verdict import VerdictKind
 from mono_pipeline.usecases.flag_editor import FlagConflict
-from monoctl.errors import Defect, NotAllowed, OpsRefused, Unanswered
+from monoctl.errors import Defect, FlagOff, NotAllowed, OpsRefused, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,6 +38,7 @@ _ERRORS: Final[tuple[tuple[type[errors.PipelineError], ExitCode], ...]] = (
     (errors.AccountUnknown, ExitCode.USAGE),
     (errors.RunUnknown, ExitCode.USAGE),
     (NotAllowed, ExitCode.USAGE),
+    (FlagOff, ExitCode.DEFERRED),
     (errors.AccountBlocked, ExitCode.BLOCKED),
     (errors.ProviderPaused, ExitCode.DOWN),
     (errors.ConfigurationError, ExitCode.DOWN),

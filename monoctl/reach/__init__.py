@@ -3,9 +3,10 @@
 from monoctl.reach.answer import Guidance, RunReport, SyncAnswer
 from monoctl.reach.deployed import DeployedReach
 from monoctl.reach.embedded import EmbeddedReach
-from monoctl.reach.roads import AsksOps, CallsSync, Reach
+from monoctl.reach.roads import AsksDeadLetters, AsksOps, CallsSync, Reach
 
 __all__ = [
+    "AsksDeadLetters",
     "AsksOps",
     "CallsSync",
     "DeployedReach",

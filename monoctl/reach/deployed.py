@@ -12,6 +12,8 @@ from botocore.exceptions import NoCredentialsError, NoRegionError
 from mono_pipeline.adapters.parameters import ParameterStore
 from mono_pipeline.core.errors import ConfigurationError
 from monoctl.logbook.log_groups import LogGroups
+from monoctl.reach.dead_letters import DeadLetterApi
+from monoctl.reach.gateway import api_client
 from monoctl.reach.ops import OpsFunction
 from monoctl.reach.sigv4 import SignedByCaller
 from monoctl.reach.sync_api import SyncApi
@@ -37,13 +39,12 @@ class DeployedReach:
     @cached_property
     def api(self) -> SyncApi:
         """The HTTP API, at the address that the CloudFormation stack gives, signed."""
-        credentials = self._session.get_credentials()
-        if credentials is None:
-            raise NoCredentialsError
-        region = self._session.region_name
-        if region is None:
-            raise NoRegionError
-        return SyncApi(self._api_url(), auth=SignedByCaller(credentials, region))
+        return SyncApi(self._api_url(), auth=self._signed)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetterApi:
+        """The dead letters, over the same API."""
+        return DeadLetterApi(api_client(self._api_url(), auth=self._signed))
 
     @cached_property
     def ops(self) -> OpsFunction:
@@ -76,6 +77,16 @@ class DeployedReach:
 
     def _lambda_client(self) -> LambdaClient:
         return self._session.client("lambda", config=_ONCE)
+
+    @cached_property
+    def _signed(self) -> SignedByCaller:
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        region = self._session.region_name
+        if region is None:
+            raise NoRegionError
+        return SignedByCaller(credentials, region)
 
     def _api_url(self) -> str:
         described = self._session.client("cloudformation", config=_PATIENT).describe_stacks(StackName=self._stack)

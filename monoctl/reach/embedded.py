@@ -12,7 +12,9 @@ from botocore.config import Config
 
 from mono_pipeline.adapters.parameters import ParameterStore
 from monoctl.logbook.log_files import LogFiles
+from monoctl.reach.dead_letters import DeadLetterApi
 from monoctl.reach.deployed import OPS_SECONDS
+from monoctl.reach.gateway import api_client
 from monoctl.reach.ops import OpsFunction
 from monoctl.reach.sigv4 import SignedByCaller
 from monoctl.reach.sync_api import SyncApi
@@ -38,9 +40,12 @@ class EmbeddedReach:
     @cached_property
     def api(self) -> SyncApi:
         """The HTTP API at the gateway."""
-        credentials = self._session.get_credentials()
-        auth = SignedByCaller(credentials, self._record.aws_region) if credentials else None
-        return SyncApi(self._record.http, auth=auth)
+        return SyncApi(self._record.http, auth=self._signed)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetterApi:
+        """The dead letters, over the same API."""
+        return DeadLetterApi(api_client(self._record.http, auth=self._signed))
 
     @cached_property
     def ops(self) -> OpsFunction:
@@ -70,6 +75,11 @@ class EmbeddedReach:
             return "-".join(getpass.getuser().split()) or "local"
         except OSError:  # no such user, as in some containers
             return "local"
+
+    @property
+    def _signed(self) -> SignedByCaller | None:
+        credentials = self._session.get_credentials()
+        return SignedByCaller(credentials, self._record.aws_region) if credentials else None
 
     def _lambda_client(self) -> LambdaClient:
         config = Config(connect_timeout=2, read_timeout=OPS_SECONDS, retries={"total_max_attempts": 1})

@@ -34,12 +34,25 @@ class AsksOps(Protocol):
         ...
 
 
+class AsksDeadLetters(Protocol):
+    """The dead letters' part of the HTTP API."""
+
+    def ask(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return how far an action is; the same body goes on with it."""
+        ...
+
+
 class Reach(Protocol):
     """One environment. Each road is built when it is first used, so that `flag show` needs no API and no database."""
 
     @property
     def api(self) -> CallsSync:
         """The HTTP API."""
+        ...
+
+    @property
+    def dead_letters(self) -> AsksDeadLetters:
+        """The dead letters, over the HTTP API."""
         ...
 
     @property

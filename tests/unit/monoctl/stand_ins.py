@@ -133,6 +133,7 @@ class FakeReach:
 
     api: Any = None
     ops: Any = None
+    dead_letters: Any = None
     ssm: SSMClient | Any = None
     logs: LogSource | Any = None
     who: str = "ada@example.com"
