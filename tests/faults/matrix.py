@@ -103,7 +103,10 @@ MATRIX: Final = (
     _row("W07", "body missing, 20 kB + 1, 10 MB, no JSON, deep", "413 before anything; 400 after the secret"),
     _row("W08", "unknown event, another app, unknown account", "200, counted; the answer tells nothing"),
     _row("W09", "other methods, spellings of the path", "no route, the function is not invoked"),
+    _row("W10", "one event 1,000 times at once", "200 each, two syncs at most"),
+    _row("W11", "events late, repeated, in any order", "the same final state"),
     _row("W12", "flood with wrong secrets; SSM down; rotation", "secret asked for once a minute; short log"),
+    _row("W13", "an event during a running sync", "another run follows and has what changed"),
     _row("W14", "forged headers, content types, gzip", "no effect"),
     _row(
         "W15",
