@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from itertools import permutations
+from itertools import islice, permutations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import pytest
 from local.sandbox.sandbox import Sandbox
 from local.sandbox.transport import SandboxTransport
 from tests.invariants import broken
+from tests.link_lives import LIVES, a_working_link, an_ended_link
 from tests.webhook_life import drain, hear, told
 
 if TYPE_CHECKING:
@@ -41,88 +42,11 @@ FROM bank_accounts a ORDER BY a.id
 """
 
 
-def update(bank: Sandbox, account: str, word: str) -> dict[str, Any]:
-    """A minute later, an `account_updated` that says how a real-time sync went."""
-    bank.set_clock(advance_seconds=60)
-    body: dict[str, Any] = bank.fire_webhook(event="account_updated", account=account)[0]["body"]
-    body["data"]["meta"]["sync_status"] = word
-    return body
-
-
-def undated(bank: Sandbox, account: str, event: Any) -> dict[str, Any]:
-    """A minute later, an event of a kind that has no date."""
-    bank.set_clock(advance_seconds=60)
-    body: dict[str, Any] = bank.fire_webhook(event=event, account=account)[0]["body"]
-    assert "timestamp" not in body
-    return body
-
-
-def signing_in(bank: Sandbox, account: str) -> list[dict[str, Any]]:
-    """A minute later, the two events of a customer who signs in again."""
-    bank.set_clock(advance_seconds=60)
-    since = len(bank.webhooks())
-    bank.reauthorise(account)
-    return [webhook["body"] for webhook in bank.webhooks()[since:]]
-
-
-def linking(bank: Sandbox) -> tuple[str, list[dict[str, Any]]]:
-    """A new account and its two events."""
-    account = str(bank.link_account(transactions=12, ready=True, reference="TP-1")["id"])
-    return account, [webhook["body"] for webhook in bank.webhooks()]
-
-
-def a_working_link(bank: Sandbox) -> list[dict[str, Any]]:
-    """Linked, filled, the customer wanted, signed in, filled again, a real-time success."""
-    account, linked = linking(bank)
-    wanted = update(bank, account, "REAUTHORISATION_REQUIRED")
-    return [*linked, wanted, *signing_in(bank, account), update(bank, account, "SUCCESSFUL")]
-
-
-def a_link_signed_in_again(bank: Sandbox) -> list[dict[str, Any]]:
-    """Linked, filled, a success, the customer wanted, signed in, filled again: no word of success at the end."""
-    account, linked = linking(bank)
-    told = [update(bank, account, "SUCCESSFUL"), update(bank, account, "REAUTHORISATION_REQUIRED")]
-    return [*linked, *told, *signing_in(bank, account)]
-
-
-def a_dead_link(bank: Sandbox) -> list[dict[str, Any]]:
-    """Linked, filled, signed in, filled again, a success, and at last the customer wanted."""
-    account, linked = linking(bank)
-    again = signing_in(bank, account)
-    return [*linked, *again, update(bank, account, "SUCCESSFUL"), update(bank, account, "REAUTHORISATION_REQUIRED")]
-
-
-def an_ended_link(bank: Sandbox) -> list[dict[str, Any]]:
-    """Half of them undated: linked, filled, a job, a success, the customer wanted, unlinked."""
-    account, linked = linking(bank)
-    told = [undated(bank, account, "jobs_update"), update(bank, account, "SUCCESSFUL")]
-    wanted = undated(bank, account, "reauthorisation_required")
-    bank.unlink(account)
-    return [*linked, *told, wanted, bank.webhooks()[-1]["body"]]
-
-
-def a_relink(bank: Sandbox) -> list[dict[str, Any]]:
-    """Of two links of one bank account: linked, filled, unlinked, linked anew, filled, a success."""
-    old, linked = linking(bank)
-    bank.set_clock(advance_seconds=60)
-    new = bank.relink(old)["id"]
-    return [*linked, *(webhook["body"] for webhook in bank.webhooks()[2:]), update(bank, new, "SUCCESSFUL")]
-
-
-@pytest.mark.parametrize(
-    ("life", "status"),
-    [
-        (a_working_link, "linked"),
-        (a_link_signed_in_again, "linked"),
-        (a_dead_link, "reauth_required"),
-        (an_ended_link, "unlinked"),
-        (a_relink, "linked"),
-    ],
-)
-def test_W11_all_orders_of_six_events_end_in_the_same_tables(  # noqa: N802 - the row's name
+@pytest.mark.parametrize(("life", "status"), LIVES)
+def test_W11_six_events_end_in_the_same_tables_whatever_their_order(  # noqa: N802 - the row's name
     new_pipeline: Callable[..., Pipeline], life: Callable[[Sandbox], list[dict[str, Any]]], status: str
 ) -> None:
-    """720 orders, with repetitions among them, against PostgreSQL: one link, one state, one history."""
+    """Every twelfth of the 720 orders (the judgement itself is played in all of them), with repetitions among them."""
     bank = Sandbox(seed=life.__name__, now=datetime.fromisoformat("2026-06-01T09:00:00+00:00"))
     bodies = life(bank)
     assert len(bodies) == 6
@@ -130,7 +54,7 @@ def test_W11_all_orders_of_six_events_end_in_the_same_tables(  # noqa: N802 - th
     pipeline = new_pipeline(sandbox=bank)
     received_at = pipeline.now()
     ends = set()
-    for number, order in enumerate(permutations(bodies)):
+    for number, order in enumerate(islice(permutations(bodies), 0, None, 12)):
         pipeline.rows(CLEAR)
         if known:
             _known(pipeline, bodies)

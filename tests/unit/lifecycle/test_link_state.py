@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.sandbox.sandbox import Sandbox
 from mono_pipeline.core.link_state import LinkMarks, Mark, is_success, judge_link, mark_of, revives, wants_read
 from mono_pipeline.core.run import LinkStatus
 from mono_pipeline.core.webhook_event import WebhookEvent, WebhookKind
+from tests.link_lives import LIVES
+from tests.webhook_life import message
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
 START = datetime(2026, 1, 27, 21, 0, tzinfo=UTC)
@@ -125,3 +129,25 @@ def test_only_a_later_link_may_revive() -> None:
     assert revives(marks((Mark.UNLINKED, 5)), at(6))
     assert not revives(marks((Mark.UNLINKED, 5)), at(5))
     assert not revives(marks((Mark.CONNECTED, 5)), at(6))
+
+
+@pytest.mark.parametrize(("life", "status"), LIVES)
+def test_W11_all_720_orders_of_six_events_are_judged_alike(  # noqa: N802 - the row's name
+    life: Callable[[Sandbox], list[dict[str, Any]]], status: str
+) -> None:
+    """Dated and undated, as a sandbox sends them; undated ones count as of when they reach us."""
+    events = [message(body).event for body in life(Sandbox(seed=life.__name__, now=START))]
+    assert len(events) == 6
+    present = max(event.account_id or "" for event in events)  # of two links, the younger
+    received_at = START + timedelta(days=1)
+    judged = set()
+    for order in permutations(events):
+        told = LinkMarks()
+        for each in order:
+            if each.account_id == present:
+                dated = datetime.fromisoformat(each.happened_at) if each.happened_at else received_at
+                told = told.noting(mark_of(each), dated)
+        judged.add(judge_link(told))
+
+    assert {state.status for state in judged} == {status}
+    assert len(judged) == 1

@@ -1,0 +1,1 @@
+"""The demonstration: chapters of a story, told on the embedded stack."""
