@@ -62,9 +62,12 @@ class AccountStore:
         )
         return bool(row and row["imported"])
 
-    def page(self, *, after: str = "", limit: int = 100, only: str | None = None) -> list[Row]:
-        """Accounts in the order of their Mono ids, with the newest run of each."""
-        return self._database.rows(_SQL["list_accounts"], after=after, limit=limit, only=only)
+    def page(self, *, slo_hours: int, after: str = "", limit: int = 100, only: str | None = None) -> list[Row]:
+        """Accounts in the order of their Mono ids, with the newest run of each.
+
+        `slo_hours` is from when on one without an SLO of its own is stale.
+        """
+        return self._database.rows(_SQL["list_accounts"], after=after, limit=limit, only=only, slo_hours=slo_hours)
 
     def note_snapshot(self, run: LeasedRun, snapshot: AccountSnapshot, *, lease_seconds: int) -> None:
         """Keep what Mono says of the account now. Raises LeaseLost."""

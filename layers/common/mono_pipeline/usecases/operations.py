@@ -11,6 +11,7 @@ from mono_pipeline.core.identity import parse_account_id
 from mono_pipeline.usecases.account_check import check_account
 from mono_pipeline.usecases.account_import import AccountImport
 from mono_pipeline.usecases.backfill import Backfill
+from mono_pipeline.usecases.freshness_operations import FreshnessOperations
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.reauthorisation import reauth_link
 from mono_pipeline.usecases.suspicions import Suspicions
@@ -46,6 +47,10 @@ class Operations:
             "backfill.start": lambda event, _deadline: Backfill(self._with).start(event),
             "duplicates.list": self._suspicions,
             "duplicates.decide": lambda event, deadline: Suspicions(self._with).decide(event, deadline),
+            "realtime.refresh": lambda event, deadline: FreshnessOperations(self._with).refresh(event, deadline),
+            "realtime.show": lambda event, deadline: FreshnessOperations(self._with).show(event, deadline),
+            "realtime.policy": lambda event, _deadline: FreshnessOperations(self._with).set_policy(event),
+            "freshness.slo": lambda event, _deadline: FreshnessOperations(self._with).set_slo(event),
         }
         try:
             action = actions.get(event.get("action", ""))
@@ -75,7 +80,9 @@ class Operations:
     def _list(self, event: Event, _deadline: Deadline) -> Event:
         """`limit` accounts after the id `after`; `next` is where the following page starts, or null."""
         limit = min(int(event.get("limit", 100)), _LARGEST_PAGE)
-        rows = self._with.accounts.page(after=str(event.get("after", "")), limit=limit)
+        rows = self._with.accounts.page(
+            slo_hours=self._with.settings.freshness_slo_hours, after=str(event.get("after", "")), limit=limit
+        )
         return {
             "accounts": [_plain(row) for row in rows],
             "next": rows[-1]["mono_account_id"] if len(rows) == limit else None,
@@ -83,7 +90,9 @@ class Operations:
 
     def _show(self, event: Event, _deadline: Deadline) -> Event:
         account = self._with.accounts.find(parse_account_id(str(event.get("account_id", ""))))
-        rows = self._with.accounts.page(only=account.mono_account_id, limit=1)
+        rows = self._with.accounts.page(
+            slo_hours=self._with.settings.freshness_slo_hours, only=account.mono_account_id, limit=1
+        )
         if not rows:
             raise AccountUnknown
         return {"account": _plain(rows[0])}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from mono_pipeline.usecases.lifecycle import Lifecycle
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.realtime_refresh import RealtimeRefresh
 from mono_pipeline.usecases.schedule_repair import RepairResult, ScheduleRepair
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mono_pipeline.core.deadline import Deadline
     from mono_pipeline.usecases.collaborators import Collaborators
 
+_EVENT_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 10.0
 _STALE_SECONDS: Final = 5.0
 
@@ -25,6 +27,7 @@ class RoundResult:
 
     tick: TickResult
     repair: RepairResult = field(default_factory=RepairResult)
+    events_taken_up: int = 0
     jobs_ended: int = 0
     realtime_calls: int = 0
     stale: int | None = None
@@ -37,7 +40,7 @@ class ScheduledRound:
         self._with = collaborators
 
     def go(self, deadline: Deadline) -> RoundResult:
-        """Ask for what is due; look at jobs; say who is stale; make daily calls; go on with the repair.
+        """Ask for what is due, then all the rest, in the order in which it matters that it is done now.
 
         While the flag is off for everyone nothing is touched. Raises DependencyUnavailable.
         """
@@ -51,6 +54,7 @@ class ScheduledRound:
         refresh, repair = RealtimeRefresh(self._with), ScheduleRepair(self._with, calls)
         try:
             brought_forward = repair.bring_forward()
+            events = Lifecycle(self._with).take_up_waiting(deadline.within(_EVENT_SECONDS))
             jobs_ended = refresh.poll(calls, deadline.within(_POLL_SECONDS))
             stale = StaleAccounts(self._with).tell(deadline.within(_STALE_SECONDS))
             realtime_calls = refresh.start_daily(reading, deadline)
@@ -60,6 +64,7 @@ class ScheduledRound:
         return RoundResult(
             tick=tick,
             repair=brought_forward + repaired,
+            events_taken_up=events,
             jobs_ended=jobs_ended,
             realtime_calls=realtime_calls,
             stale=stale,

@@ -26,9 +26,12 @@ WHERE a.mono_account_id = :mono_account_id
    OR a.id = (SELECT account_id FROM account_aliases WHERE mono_account_id = :mono_account_id);
 
 -- name: list_accounts
--- A page of accounts after an id, with the newest run of each.
+-- A page of accounts after an id, with the newest run of each. Stale is as in freshness.sql.
 SELECT a.mono_account_id, a.mono_customer_id, a.reference, a.bank_code, a.currency, a.balance_minor, a.link_status,
        a.data_status, a.watermark, a.last_success_at, a.last_full_read_at, a.fresh_as_of, a.next_attempt_at,
+       a.realtime, a.realtime_off_reason, a.realtime_asked_at, coalesce(a.freshness_slo_hours, :slo_hours::int) AS slo_hours,
+       a.link_status <> 'unlinked' AND coalesce(a.fresh_as_of, a.created_at)
+         + make_interval(hours => coalesce(a.freshness_slo_hours, :slo_hours::int)) < pipeline_now() AS stale,
        a.failure_streak, a.dead_lettered_at, r.run_id, r.status, r.verdict, r.verdict_reason, r.error_code,
        (SELECT count(*) FROM bank_transactions t WHERE t.account_id = a.id AND t.disappeared_at IS NULL) AS transactions
 FROM bank_accounts a

@@ -43,11 +43,13 @@ SELECT id, mono_account_id, link_status, watermark, reauth_required_at, link_pro
 FROM bank_accounts WHERE id = :account_id FOR UPDATE;
 
 -- name: settle_link
--- What the account is said to be. The instants only rise; a second look is never put off.
+-- What the account is said to be. The instants only rise; a second look is never put off. A link that is proven has brought the
+-- bank's data: a real-time sync's, or those that follow linking and signing in (Mono contract 4).
 UPDATE bank_accounts
    SET link_status = :link_status,
        reauth_required_at = greatest(reauth_required_at, :required_at::timestamptz),
        link_proven_at = greatest(link_proven_at, :proven_at::timestamptz),
+       fresh_as_of = greatest(fresh_as_of, :proven_at::timestamptz),
        look_again_at = greatest(look_again_at, pipeline_now() + make_interval(secs => :look_again_seconds::float8))
  WHERE id = :account_id;
 
