@@ -51,6 +51,8 @@ CREATE TABLE dead_letter_decisions (
   replays    integer NOT NULL,
   outcome    text NOT NULL,
   sent_at    timestamptz NOT NULL,
+  -- what shows the message to others again: of one that is left, until its action ends
+  receipt    text,
   decided_at timestamptz NOT NULL DEFAULT pipeline_now(),
   PRIMARY KEY (action_id, message_id)
 );

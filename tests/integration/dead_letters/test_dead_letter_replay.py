@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
+from mono_pipeline.core.deadline import Deadline
 from mono_pipeline.core.errors import InvalidInput
-from mono_pipeline.core.replay import Action
+from mono_pipeline.core.replay import Action, Asked
 from mono_pipeline.core.verdict import VERIFIED
+from mono_pipeline.usecases.dead_letters import DeadLetters
 
 if TYPE_CHECKING:
     from tests.dead_letter_desk import DeadLetterDesk
@@ -250,6 +252,42 @@ def test_out_of_time_it_says_so_and_the_same_action_goes_on(desk: DeadLetterDesk
     assert (last.finished, desk.counted(last), last.seen) == (True, {"requeued": 30}, 30)
     assert (again.finished, desk.counted(again)) == (True, {"requeued": 30})
     assert desk.standing(account)["dead_letter_replays"] == 1
+
+
+def test_what_earlier_invocations_left_hidden_is_shown_when_the_action_ends(desk: DeadLetterDesk) -> None:
+    """Else a replay after a long dry run would miss what the dry run still hides."""
+    accounts = [desk.pipeline.link(transactions=1) for _ in range(2)]
+    for number in range(120):
+        desk.put_wake_up(accounts[number % 2])
+    action_id = uuid4()
+    real = desk.worker.dead_letters.receive
+    deadline = Deadline.after(30.0)
+
+    class OneRound:
+        """A queue that an invocation has time to look at once."""
+
+        looks = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(desk.worker.dead_letters, name)
+
+        def receive(self) -> Any:
+            self.looks += 1
+            if self.looks == 1:
+                return real()
+            object.__setattr__(deadline, "at", 0.0)
+            return []
+
+    one_round = desk.connected(desk.pipeline.worker, dead=OneRound())
+    question = Asked(action_id=action_id, action=Action.REPLAY, asked_by="ada", correlation_id="c-desk")
+    first = DeadLetters(one_round).act(question, deadline)
+    assert (first.finished, len(desk.on(desk.dead)) < 120) == (False, True)
+
+    last = desk.ask(Action.REPLAY, action_id=action_id)
+
+    assert (last.finished, desk.counted(last)) == (True, {"requeued": 120})
+    assert len(desk.on(desk.dead)) == 120
+    assert desk.counted(desk.replay()) == {"requeued": 120}
 
 
 def test_after_three_replays_without_a_success_it_is_given_up_and_kept(desk: DeadLetterDesk) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _SQL = statements("dead_letters")
 _MOST_GROUPS = 200
+_MOST_HIDDEN = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +114,18 @@ class DeadLetterStore:
             found[row["message_id"]] = Decided(outcome=Outcome(row["outcome"]), by_this=row["by_this"])
         return found
 
-    def decide(self, action_id: UUID, letters: Sequence[Sorted], *, seen: int) -> None:
+    def decide(self, asked: Asked, letters: Sequence[Sorted], *, seen: int) -> None:
         """Write decisions down, once a message, and how many messages were seen."""
+        action_id = asked.action_id
         if letters:
-            told = json.dumps([_as_decision(each) for each in letters], default=str)
+            told = json.dumps([_as_decision(each, left=each.is_left_by(asked)) for each in letters], default=str)
             self._database.rows(_SQL["decide"], action_id=action_id, letters=told)
         self._database.rows(_SQL["count_seen"], action_id=action_id, messages=seen)
+
+    def take_hidden(self, action_id: UUID) -> dict[str, str]:
+        """Up to 1,000 messages that the action left and has not shown again, each once: receipts by message id."""
+        rows = self._database.rows(_SQL["take_hidden"], action_id=action_id, limit=_MOST_HIDDEN)
+        return {row["message_id"]: row["receipt"] for row in rows}
 
     def archive(self, action_id: UUID, letters: Sequence[Sorted]) -> None:
         """Keep messages that are taken off the queue without being served."""
@@ -198,7 +205,7 @@ def _standing(row: Row) -> Standing:
     )
 
 
-def _as_decision(each: Sorted) -> dict[str, Any]:
+def _as_decision(each: Sorted, *, left: bool = False) -> dict[str, Any]:
     letter, standing = each.letter, each.standing
     return {
         "message_id": letter.message.message_id,
@@ -211,6 +218,7 @@ def _as_decision(each: Sorted) -> dict[str, Any]:
         "replays": each.replays,
         "outcome": each.outcome,
         "sent_at": letter.message.sent_at.isoformat(),
+        "receipt": letter.message.receipt if left else None,
     }
 
 

@@ -8,9 +8,10 @@ from typing import Final
 
 from mono_pipeline.core.errors import InvalidInput
 
-_WEEKS = re.compile(r"P(?P<weeks>\d{1,4})W")
+_WEEKS = re.compile(r"P(?P<weeks>\d{1,4})W", re.ASCII)
 _DAYS_AND_TIME = re.compile(
-    r"P(?:(?P<days>\d{1,5})D)?(?:T(?=\d)(?:(?P<hours>\d{1,6})H)?(?:(?P<minutes>\d{1,7})M)?(?:(?P<seconds>\d{1,9})S)?)?"
+    r"P(?:(?P<days>\d{1,5})D)?(?:T(?=\d)(?:(?P<hours>\d{1,6})H)?(?:(?P<minutes>\d{1,7})M)?(?:(?P<seconds>\d{1,9})S)?)?",
+    re.ASCII,
 )
 _LONGEST: Final = timedelta(days=36_500)
 

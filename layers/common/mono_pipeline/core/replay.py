@@ -117,6 +117,10 @@ class Sorted:
         """How often it was replayed before: by its own account of it or by its account's, whichever knows of more."""
         return max(self.letter.replays, self.standing.replays if self.standing else 0)
 
+    def is_left_by(self, asked: Asked) -> bool:
+        """Whether an action leaves the letter on its queue."""
+        return not asked.changes or self.outcome not in TAKES_OFF
+
 
 def reason_of(letter: DeadLetter, standing: Standing | None) -> str:
     """Why the letter is here: what it says itself, else how its account's newest run ended."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
 from mono_pipeline.adapters.dead_letter_queue import SentBack
 from mono_pipeline.adapters.queue import REPLAY, FetchRequested
-from mono_pipeline.core.dead_letter import read_dead_letter
+from mono_pipeline.core.dead_letter import QueuedMessage, read_dead_letter
 from mono_pipeline.core.errors import QueueUnavailable
 from mono_pipeline.core.flag import decide
 from mono_pipeline.core.replay import TAKES_OFF, Action, Outcome, Sorted, matches, outcome_of_replay, reason_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mono_pipeline.adapters.dead_letter_store import DeadLetterStore, Decided, Woken
-    from mono_pipeline.core.dead_letter import DeadLetter, QueuedMessage
+    from mono_pipeline.core.dead_letter import DeadLetter
     from mono_pipeline.core.deadline import Deadline
     from mono_pipeline.core.flag import FlagReading
     from mono_pipeline.core.replay import Asked, Standing
@@ -50,6 +51,7 @@ class Sweep:
         self._pause = pause
         self._held: list[QueuedMessage] = []
         self._left: int | None = None
+        self._woken: set[str] = set()  # accounts whose wake-up SQS has: what more there is of them is served by it
 
     def go(self, deadline: Deadline) -> bool:
         """Until the queue shows nothing new, or as many as were asked for are done (True); or time is up (False).
@@ -64,8 +66,8 @@ class Sweep:
         except BaseException:
             self._show_again()
             raise
-        if finished:
-            self._show_again()  # else it would only be received again; it shows itself in two minutes
+        if finished:  # else it would only be received again
+            self._show_all_again()
         return finished
 
     def _allowance(self) -> int | None:
@@ -77,7 +79,7 @@ class Sweep:
 
     def _round(self, received: Sequence[QueuedMessage], deadline: Deadline) -> bool:
         messages = list({message.message_id: message for message in received}.values())
-        self._held += messages
+        self._held += [replace(message, body="", attributes={}) for message in messages]  # a body may be a megabyte
         news = False
         for part in batched(messages, self._asked.per_second or max(1, len(messages)), strict=False):
             if self._left == 0:
@@ -99,7 +101,7 @@ class Sweep:
         todo = self._within_allowance([each for each in sorted_out if self._is_open(before.get(_id(each)))], known)
         fresh = [each for each in todo if not self._was_cut_short(before.get(_id(each)))]
         with self._with.database.transaction():
-            self._store.decide(asked.action_id, todo, seen=len(messages) - len(known))
+            self._store.decide(asked, todo, seen=len(messages) - len(known))
             woken = self._commit(fresh) if asked.changes else []
         if asked.changes:
             self._carry_out(todo, woken)
@@ -151,13 +153,16 @@ class Sweep:
             each.standing.id: each.letter.correlation_id or self._asked.correlation_id
             for each in reversed(fresh)
             if each.outcome is Outcome.REQUEUED and each.letter.of_an_account and each.standing is not None
+            if _key(each) not in self._woken
         }
         return self._store.request_replays(self._asked.action_id, correlation_ids)
 
     def _carry_out(self, letters: Sequence[Sorted], woken: Sequence[Woken]) -> None:
         """Send first, then delete what was sent or archived; what SQS did not take stays where it is."""
         targets = {each.account_id: each for each in woken}
-        sent = self._queue.send_back({back.key: back for back in self._back(letters, targets)}.values())
+        back = {each.key: each for each in self._back(letters, targets) if each.key not in self._woken}
+        sent = self._queue.send_back(back.values()) | self._woken
+        self._woken = sent
         done = [
             each.letter.message
             for each in letters
@@ -195,6 +200,14 @@ class Sweep:
         if self._asked.per_second and done:
             self._pause(done / self._asked.per_second)
 
+    def _show_all_again(self) -> None:
+        """Also what earlier invocations of this action left hidden."""
+        shown = {message.message_id for message in self._held}
+        self._show_again()
+        while hidden := self._store.take_hidden(self._asked.action_id):
+            earlier = [(each, receipt) for each, receipt in hidden.items() if each not in shown]
+            self._queue.release([_hidden(each, receipt, self._now) for each, receipt in earlier])
+
     def _show_again(self, messages: Sequence[QueuedMessage] | None = None) -> None:
         """Show messages to others at once. Where SQS does not answer, they show themselves in two minutes."""
         shown = self._held if messages is None else list(messages)
@@ -204,6 +217,11 @@ class Sweep:
             self._with.observer.event("mono.dead_letters.still_hidden", None, messages=len(shown))
         gone = {message.message_id for message in shown}
         self._held = [message for message in self._held if message.message_id not in gone]
+
+
+def _hidden(message_id: str, receipt: str, now: datetime) -> QueuedMessage:
+    """A message of which nothing is needed any more but its receipt."""
+    return QueuedMessage(message_id=message_id, receipt=receipt, body="", sent_at=now, receives=0)
 
 
 def _id(each: Sorted) -> str:

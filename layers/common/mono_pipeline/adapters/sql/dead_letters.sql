@@ -51,11 +51,19 @@ GROUP BY d.message_id, d.outcome;
 
 -- name: decide
 INSERT INTO dead_letter_decisions
-  (action_id, message_id, type, account_id, correlation_id, run_id, reason, receives, replays, outcome, sent_at)
-SELECT :action_id, message_id, type, account_id, correlation_id, run_id, reason, receives, replays, outcome, sent_at
+  (action_id, message_id, type, account_id, correlation_id, run_id, reason, receives, replays, outcome, sent_at, receipt)
+SELECT :action_id, message_id, type, account_id, correlation_id, run_id, reason, receives, replays, outcome, sent_at, receipt
 FROM json_to_recordset(:letters::json) AS l (message_id text, type text, account_id text, correlation_id text, run_id text,
-  reason text, receives int, replays int, outcome text, sent_at timestamptz)
+  reason text, receives int, replays int, outcome text, sent_at timestamptz, receipt text)
 ON CONFLICT (action_id, message_id) DO NOTHING;
+
+-- name: take_hidden
+-- Messages that an action has left where they are and has not shown to others again, each once.
+UPDATE dead_letter_decisions d SET receipt = NULL
+  FROM (SELECT message_id, receipt FROM dead_letter_decisions
+        WHERE action_id = :action_id AND receipt IS NOT NULL LIMIT :limit) AS hidden
+ WHERE d.action_id = :action_id AND d.message_id = hidden.message_id
+RETURNING d.message_id, hidden.receipt;
 
 -- name: count_seen
 UPDATE dead_letter_actions SET seen = seen + :messages WHERE action_id = :action_id;
