@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.identity import parse_account_id
+from mono_pipeline.core.realtime import RealtimePolicy
 from monoctl.account_pages import all_accounts, import_accounts
 from monoctl.console.words import number
 from monoctl.exit_code import ExitCode
 from monoctl.session import Session
-from monoctl.views.accounts import account_view, accounts_table, import_counts, import_view
+from monoctl.views.accounts import account_view, accounts_table, import_counts, import_view, realtime_view
 
 app = typer.Typer(no_args_is_help=True, help="Bring linked accounts in, and see how they stand.")
 
@@ -55,6 +57,39 @@ def show_one(
     session = Session.of(context)
     row = session.reach.ops.ask("accounts.show", account_id=parse_account_id(account))["account"]
     session.output.result({"account": row}, account_view(row, now=session.wiring.now()))
+
+
+@app.command("realtime")
+def realtime(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Mono's id of the account, present or former.")],
+    policy: Annotated[
+        RealtimePolicy,
+        typer.Argument(metavar="never|on-demand|daily", help="When Mono may be asked to go to the bank."),
+    ],
+) -> None:
+    """Say when Mono may be asked to go to the account's bank: each call costs NGN 100."""
+    session = Session.of(context)
+    told = session.reach.ops.ask("realtime.policy", account_id=parse_account_id(account), policy=policy.value)
+    session.output.result(told, *realtime_view(told, now=session.wiring.now()))
+    if policy is not RealtimePolicy.NEVER and not told["monthly_cap_ngn"]:
+        session.output.note("REALTIME_MONTHLY_CAP_NGN is 0: no call is made before it allows one.", style="yellow")
+
+
+@app.command("slo")
+def slo(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Mono's id of the account, present or former.")],
+    hours: Annotated[str, typer.Argument(metavar="HOURS|default", help="From how many hours on its data are stale.")],
+) -> None:
+    """Say how old an account's data may be before it counts as stale."""
+    session = Session.of(context)
+    if hours != "default" and not (hours.isascii() and hours.isdigit()):
+        raise InvalidInput("HOURS", "is neither a number of hours nor `default`")
+    told = session.reach.ops.ask(
+        "freshness.slo", account_id=parse_account_id(account), hours=None if hours == "default" else int(hours)
+    )
+    session.output.result(told, Text(f"{told['account_id']} is stale after {told['slo_hours']} h"))
 
 
 @app.command("reauth-link")

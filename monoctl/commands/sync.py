@@ -10,8 +10,10 @@ from mono_pipeline.core.verdict import VerdictKind
 from monoctl.days import read_window
 from monoctl.exit_code import of_answer
 from monoctl.reach import RunReport, SyncAnswer
+from monoctl.realtime_wait import RealtimeWait
 from monoctl.session import Session
 from monoctl.sync_wait import SyncWait, SyncWanted
+from monoctl.views.accounts import realtime_view
 from monoctl.views.reasons import REASONS
 from monoctl.views.run import guidance_view, run_view, under_way
 
@@ -24,12 +26,17 @@ def sync(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Mono's id of the account (24 hex digits).")],
     start: Annotated[str | None, typer.Option(help="First booking day to read, YYYY-MM-DD; with --end.")] = None,
     end: Annotated[str | None, typer.Option(help="Last booking day to read, included.")] = None,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Let Mono go to the bank first: a call that costs NGN 100.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow a run that goes on in the queue.")] = True,
     timeout: Annotated[int, typer.Option(min=1, help="Seconds to wait; the run itself goes on.")] = PATIENCE_SECONDS,
 ) -> None:
     """Sync one account now and say whether what is stored is what the bank said."""
     session = Session.of(context)
     wanted = _wanted(account, start, end)
+    if realtime:
+        _freshen(session, wanted.account_id, timeout if wait else 0)
     with session.output.progress(f"asking for a sync of {account}") as say:
         if wait:
             wiring = session.wiring
@@ -39,6 +46,20 @@ def sync(
             answer = session.reach.api.ask(wanted.account_id, start=wanted.start, end=wanted.end)
     _show(session, answer)
     raise typer.Exit(of_answer(answer))
+
+
+def _freshen(session: Session, account_id: str, patience: int) -> None:
+    """Go on when the bank's data are there, so that a sync is worth it; else say why not, and end the command."""
+    wiring = session.wiring
+    waiting = RealtimeWait(session.reach.ops, patience=patience, monotonic=wiring.monotonic, pause=wiring.pause)
+    with session.output.progress(f"asking {account_id}'s bank") as say:
+        end = waiting.until_the_end(account_id, say)
+    if end.finished:
+        session.output.note(end.sentence)
+        return
+    session.output.result(end.document, *realtime_view(end.document, now=wiring.now()))
+    session.output.note(end.sentence)
+    raise typer.Exit(end.exit_code)
 
 
 def _wanted(account: str, start: str | None, end: str | None) -> SyncWanted:

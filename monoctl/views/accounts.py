@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # A mark, and no word, where the bank wants something: the word does not fit beside the rest.
 _LINKS = {"reauth_required": "reauth"}
 _SKIPPED_SHOWN = 20
+_STALE_STYLE = "red"
 
 
 def accounts_table(rows: Sequence[Row], *, now: datetime, width: int) -> RenderableType:
@@ -35,6 +36,8 @@ def accounts_table(rows: Sequence[Row], *, now: datetime, width: int) -> Rendera
         Column(title="watermark", cells=[Text(row["watermark"] or NOTHING) for row in rows], keep=5),
         Column(title="success", cells=[Text(ago(instant(row["last_success_at"]), now)) for row in rows], keep=1),
         Column(title="verdict", cells=[_verdict(row) for row in rows], keep=0),
+        Column(title="fresh", cells=[_fresh(row, now) for row in rows], keep=1),
+        Column(title="real-time", cells=[Text(row["realtime"]) for row in rows], keep=6),
         Column(title="next", cells=[Text(until(instant(row["next_attempt_at"]), now)) for row in rows], keep=4),
     )
     return fitting(columns, width)
@@ -58,11 +61,29 @@ def account_view(row: Row, *, now: datetime) -> RenderableType:
             ("watermark", row["watermark"] or NOTHING),
             ("last success", _when(success, ago(success, now))),
             ("last full read", stamp(instant(row["last_full_read_at"]))),
-            ("fresh as of", stamp(instant(row["fresh_as_of"]))),
+            ("fresh as of", _fresh_in_full(row, now)),
+            ("  stale after", f"{number(row['slo_hours'])} h"),
+            ("real-time", _policy(row)),
+            ("  last asked", stamp(instant(row["realtime_asked_at"]))),
             ("next attempt", _when(attempt, until(attempt, now))),
             ("failures in a row", number(row["failure_streak"])),
             ("last run", verdict),
             ("  run id", row["run_id"] or NOTHING),
+        ]
+    )
+
+
+def realtime_view(answer: Row, *, now: datetime) -> Iterator[RenderableType]:
+    """Return what an account's real-time calls are, and what they have cost this month."""
+    at, call = instant(answer["fresh_as_of"]), answer["call"]
+    yield facts(
+        [
+            ("account", answer["account_id"]),
+            ("real-time", answer["policy"]),
+            ("spent this month", f"NGN {number(answer['spent_ngn'])} of {number(answer['monthly_cap_ngn'])}"),
+            ("fresh as of", _when(at, ago(at, now))),
+            ("last call", stamp(instant(call["asked_at"])) if call else "never"),
+            *_call_facts(call),
         ]
     )
 
@@ -83,6 +104,19 @@ def import_counts(done: Imported) -> str:
     return ", ".join(f"{number(len(ids))} {what}" for what, ids in counts)
 
 
+def _call_facts(call: Row | None) -> list[tuple[str, Text | str]]:
+    return [("  state", _call(call)), ("  cost", _cost(call))] if call else []
+
+
+def _call(call: Row) -> Text:
+    return Text.assemble(marked(call["state"]), f" ({call['reason']})" if call["reason"] else "")
+
+
+def _cost(call: Row) -> str:
+    charged = call["charged_ngn"]
+    return f"NGN {call['reserved_ngn']} reserved" if charged is None else f"NGN {charged}"
+
+
 def _verdict(row: Row) -> Text:
     """The newest run's verdict, or its status where it has none."""
     return marked(row["verdict"] or row["status"], absent="none yet")
@@ -91,6 +125,23 @@ def _verdict(row: Row) -> Text:
 def _link(row: Row) -> Text:
     mark = marked(row["link_status"])
     return Text(_LINKS.get(mark.plain, mark.plain), style=mark.style)
+
+
+def _fresh(row: Row, now: datetime) -> Text:
+    """How old the bank's data are, in red where that is too old."""
+    at = instant(row["fresh_as_of"])
+    age = "never" if at is None else ago(at, now).removesuffix(" ago")
+    return Text.assemble(age, Text(" stale", style=_STALE_STYLE) if row["stale"] else "")
+
+
+def _fresh_in_full(row: Row, now: datetime) -> Text:
+    at = instant(row["fresh_as_of"])
+    return Text.assemble(_when(at, ago(at, now)), Text(" stale", style=_STALE_STYLE) if row["stale"] else "")
+
+
+def _policy(row: Row) -> str:
+    why = row["realtime_off_reason"]
+    return f"{row['realtime']} (turned off: {why})" if why else str(row["realtime"])
 
 
 def _balance(row: Row) -> str:

@@ -18,6 +18,8 @@ _STYLES: Final = {
     "running": "cyan",
     "already_running": "cyan",
     "reauth_required": "yellow",
+    "finished": "green",
+    "processing": "cyan",
     "mismatch": "bold red",
     "failed": "red",
     "refused": "red",

@@ -33,6 +33,10 @@ ACCOUNTS = [
         verdict="unverifiable",
         verdict_reason="total_differs",
         status="incomplete",
+        fresh_as_of="2026-10-27 12:00:00+00:00",
+        stale=True,
+        realtime_off_reason="mono_payment_required",
+        realtime_asked_at="2026-11-24 09:00:00+00:00",
         last_success_at="2026-10-27 12:00:00+00:00",
         next_attempt_at="2026-11-24 11:00:00+00:00",
     ),
@@ -46,9 +50,20 @@ ACCOUNTS = [
         status="failed",
         verdict=None,
         error_code="mono_not_found",
+        fresh_as_of=None,
+        stale=True,
     ),
     account_row(4, verdict="mismatch", verdict_reason="days_differ", last_success_at="2026-11-24 11:59:30+00:00"),
-    account_row(5, run_id=None, status=None, verdict=None, transactions=0, watermark=None, last_success_at=None),
+    account_row(
+        5,
+        fresh_as_of=None,
+        run_id=None,
+        status=None,
+        verdict=None,
+        transactions=0,
+        watermark=None,
+        last_success_at=None,
+    ),
 ]
 
 

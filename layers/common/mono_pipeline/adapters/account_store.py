@@ -62,10 +62,12 @@ class AccountStore:
         )
         return bool(row and row["imported"])
 
-    def page(self, *, slo_hours: int, after: str = "", limit: int = 100, only: str | None = None) -> list[Row]:
+    def page(
+        self, *, slo_hours: int | None = None, after: str = "", limit: int = 100, only: str | None = None
+    ) -> list[Row]:
         """Accounts in the order of their Mono ids, with the newest run of each.
 
-        `slo_hours` is from when on one without an SLO of its own is stale.
+        `slo_hours` is from when on one without an SLO of its own is stale; None: nothing is said of that.
         """
         return self._database.rows(_SQL["list_accounts"], after=after, limit=limit, only=only, slo_hours=slo_hours)
 
