@@ -29,6 +29,24 @@ TICK_FAILED = {
 }
 
 
+class OneRound:
+    """A dead-letter queue that an invocation has time to look at once."""
+
+    def __init__(self, desk: DeadLetterDesk, deadline: Deadline) -> None:
+        self._queue, self._deadline, self._looks = desk.worker.dead_letters, deadline, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+    def receive(self) -> Any:
+        """Something at first, and then time is up."""
+        self._looks += 1
+        if self._looks == 1:
+            return self._queue.receive()
+        object.__setattr__(self._deadline, "at", 0.0)
+        return []
+
+
 def test_a_dry_run_says_what_would_happen_and_does_nothing(desk: DeadLetterDesk) -> None:
     """Forty-one messages of seven accounts would go back, three accounts are blocked by re-authorisation and stay."""
     accounts = [desk.pipeline.link(transactions=1) for _ in range(10)]
@@ -260,25 +278,8 @@ def test_what_earlier_invocations_left_hidden_is_shown_when_the_action_ends(desk
     for number in range(120):
         desk.put_wake_up(accounts[number % 2])
     action_id = uuid4()
-    real = desk.worker.dead_letters.receive
     deadline = Deadline.after(30.0)
-
-    class OneRound:
-        """A queue that an invocation has time to look at once."""
-
-        looks = 0
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(desk.worker.dead_letters, name)
-
-        def receive(self) -> Any:
-            self.looks += 1
-            if self.looks == 1:
-                return real()
-            object.__setattr__(deadline, "at", 0.0)
-            return []
-
-    one_round = desk.connected(desk.pipeline.worker, dead=OneRound())
+    one_round = desk.connected(desk.pipeline.worker, dead=OneRound(desk, deadline))
     question = Asked(action_id=action_id, action=Action.REPLAY, asked_by="ada", correlation_id="c-desk")
     first = DeadLetters(one_round).act(question, deadline)
     assert (first.finished, len(desk.on(desk.dead)) < 120) == (False, True)
@@ -340,6 +341,23 @@ def test_many_letters_of_one_account_are_one_replay_of_it(desk: DeadLetterDesk) 
     assert desk.counted(desk.replay()) == {"requeued": 200}
     assert desk.standing(account)["dead_letter_replays"] == 1
     assert len(desk.pipeline.runs(account)) == 1
+
+
+def test_an_account_s_letters_in_several_invocations_are_one_replay_of_it(desk: DeadLetterDesk) -> None:
+    """The action counts, not the invocation."""
+    account = desk.pipeline.link(transactions=1)
+    for _ in range(120):
+        desk.put_wake_up(account)
+    action_id, deadline = uuid4(), Deadline.after(30.0)
+    one_round = desk.connected(desk.pipeline.worker, dead=OneRound(desk, deadline))
+    question = Asked(action_id=action_id, action=Action.REPLAY, dry_run=False, asked_by="ada", correlation_id="c-desk")
+
+    first = DeadLetters(one_round).act(question, deadline)
+    last = desk.replay(action_id=action_id)
+
+    assert (first.finished, 0 < desk.counted(first)["requeued"] < 120) == (False, True)
+    assert (last.finished, desk.counted(last)) == (True, {"requeued": 120})
+    assert desk.standing(account)["dead_letter_replays"] == 1
 
 
 def test_what_is_no_account_s_goes_back_as_it_came_and_is_counted_by_itself(desk: DeadLetterDesk) -> None:

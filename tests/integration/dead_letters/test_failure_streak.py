@@ -84,11 +84,12 @@ def test_the_scheduler_and_other_wake_ups_leave_a_dead_letter_alone(desk: DeadLe
     pipeline.let_pass(days=2)
     pipeline.sandbox.clear_requests()
 
-    pipeline.tick()
+    ticked = pipeline.tick()
     served = pipeline.wake(dead)
     for message in [*pipeline.daily.drain(), *pipeline.backfill.drain()]:
         pipeline.wake(message.account_id, message=message)
 
+    assert (ticked.requested, ticked.woken_again) == (1, 0)
     assert served is Served.DEAD_LETTERED
     assert pipeline.page_requests(dead) == []
     assert statuses(pipeline, healthy) == ["completed"]
