@@ -58,6 +58,12 @@ def failed(error: PipelineError) -> Response[str]:
     return _response(error_answer(error, _correlation_id()))
 
 
+@app.not_found
+def no_such_run(_: Exception) -> Response[str]:
+    """What API Gateway takes for a run's id and Powertools does not take for a path."""
+    return _response(error_answer(RunUnknown(), _correlation_id()))
+
+
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """API Gateway's entry point."""
     return app.resolve(event, context)
