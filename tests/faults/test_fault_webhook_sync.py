@@ -48,7 +48,7 @@ def serve(worker: Collaborators, bodies: Iterable[str], *, received_at: float) -
 
 @pytest.mark.parametrize("shape", ["current", "2025"])
 def test_W10_same_event_a_thousand_times(
-    pipeline: Pipeline, door: Door, seen: Callable[[str], None], shape: str
+    pipeline: Pipeline, door: Door, seen: Callable[[str], None], shape: Any
 ) -> None:
     """At once, by eight callers and eight workers: each call is answered with 200, two reads come of them all."""
     account = pipeline.link(transactions=20)

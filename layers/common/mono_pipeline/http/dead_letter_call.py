@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 OPERATION: Final = "dead_letters"
 _CODES: Final = {"flag_off": HTTPStatus.CONFLICT, "provider_paused": HTTPStatus.SERVICE_UNAVAILABLE}
+# what a person can read: PostgreSQL takes no NUL, and a log line no line break
+_VISIBLE: Final = r"^[^\x00-\x1f\x7f]+$"
 _STRICT: Final = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
 
 
@@ -29,9 +31,9 @@ class FilterBody(BaseModel):
 
     model_config = _STRICT
 
-    type: str | None = Field(default=None, min_length=1, max_length=64)
+    type: str | None = Field(default=None, max_length=64, pattern=_VISIBLE)
     account_id: str | None = None
-    reason: str | None = Field(default=None, min_length=1, max_length=64)
+    reason: str | None = Field(default=None, max_length=64, pattern=_VISIBLE)
     older_than: str | None = None
 
 
@@ -47,7 +49,7 @@ class DeadLetterBody(BaseModel):
     rate: int | None = Field(default=None, ge=1, le=10_000)
     force: bool = False
     action_id: str | None = None
-    asked_by: str | None = Field(default=None, min_length=1, max_length=128)
+    asked_by: str | None = Field(default=None, max_length=128, pattern=_VISIBLE)
 
 
 def read_dead_letter_call(event: dict[str, Any]) -> Asked:
