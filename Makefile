@@ -5,7 +5,7 @@ PY := .venv/bin/python
 
 .PHONY: help
 help: ## show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: ## make the private environments (.venv, .local/ministack); every target does it by itself
@@ -68,6 +68,22 @@ cost: build ## what verification and history cost, and memory by the length of a
 .PHONY: bench
 bench: build ## measure against dlt on the same server in the same run
 	@$(PY) bench/run.py
+
+.PHONY: bench-webhook
+bench-webhook: build ## the webhook in the real runtime, against one SendMessage and nothing else
+	@$(PY) -m bench.webhook
+
+.PHONY: bench-dead-letters
+bench-dead-letters: build ## replay 10,000 dead letters on the embedded stack
+	@$(PY) -m bench.dead_letters
+
+.PHONY: monitoring
+monitoring: ## install the exporter, Prometheus and Alertmanager (Debian or Ubuntu, Go)
+	@monitoring/install.sh
+
+.PHONY: monitoring-test
+monitoring-test: build ## the real chain: log lines, exporter, Prometheus, alerts (REALTIME=1: at its real pace)
+	@$(PY) -m local.monitoring_test
 
 .PHONY: clean
 clean: down ## remove what was built and downloaded
