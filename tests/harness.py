@@ -142,6 +142,18 @@ class Witness:
     zero_runs: int = 0
     stale: list[tuple[int, str | None]] = field(default_factory=list)
 
+    def begin(self, **_: Any) -> None:
+        """An invocation begins."""
+
+    def correlate(self, _correlation_id: str) -> None:
+        """What goes on was asked for under an id."""
+
+    def tick(self) -> None:
+        """A tick of the schedule."""
+
+    def failed(self, _error: Exception) -> None:
+        """An invocation ends in an error."""
+
     def stage(self, _run: Any, stage: str, _seconds: float, outcome: str) -> None:
         """A stage ended."""
         self.stages.append((stage, outcome))

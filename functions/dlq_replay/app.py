@@ -19,6 +19,7 @@ RESERVE_SECONDS: Final = 9.0  # to end a round and answer: API Gateway gives up 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """API Gateway's entry point."""
+    environment().observer.begin(request_id=context.aws_request_id)
     try:
         asked = read_dead_letter_call(event)
         remaining = context.get_remaining_time_in_millis() / 1000

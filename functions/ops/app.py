@@ -20,6 +20,7 @@ MIGRATIONS = Path(os.environ.get("LAMBDA_TASK_ROOT", ".")) / "migrations"
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """`{"action": "noun.verb", ...}` in, a JSON object out; an error of ours is `{"error": {"code", "message"}}`."""
     here = environment()
+    here.observer.begin(request_id=context.aws_request_id)
     if event.get("action") == "migrate":
         from mono_pipeline.adapters.migrator import migrate  # noqa: PLC0415 - only this action pays for Alembic
 

@@ -12,7 +12,13 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from mono_pipeline import __version__
 from mono_pipeline.bootstrap import environment
 from mono_pipeline.core.deadline import Deadline
-from mono_pipeline.core.errors import InvalidInput, PipelineError, RunUnknown
+from mono_pipeline.core.errors import (
+    ConfigurationError,
+    DependencyUnavailable,
+    InvalidInput,
+    PipelineError,
+    RunUnknown,
+)
 from mono_pipeline.http.sync_call import Answer, answer, error_answer, read_sync_call, run_answer
 from mono_pipeline.usecases.sync_request import SyncRequest
 
@@ -28,6 +34,7 @@ app = APIGatewayRestResolver()
 def sync() -> Response[str]:
     """Sync one account, as far as it goes in 20 seconds."""
     here = environment()
+    here.observer.correlate(_correlation_id())
     request = SyncRequest(flag=here.flag, observer=here.observer, connect=lambda: here.collaborators)
     asked = read_sync_call(app.current_event.decoded_body or "", correlation_id=_correlation_id())
     return _response(answer(request.ask(asked, Deadline.after(INLINE_SECONDS)), _correlation_id()))
@@ -54,7 +61,10 @@ def health() -> Response[str]:
 @app.exception_handler(PipelineError)  # type: ignore[untyped-decorator]  # Powertools' is
 def failed(error: PipelineError) -> Response[str]:
     """Any error of the tree, in the form of the public interface."""
-    environment().observer.event("mono.api.refused", None, error=type(error).__name__, correlation_id=_correlation_id())
+    observer = environment().observer
+    observer.event("mono.api.refused", None, error=type(error).__name__, correlation_id=_correlation_id())
+    if isinstance(error, DependencyUnavailable | ConfigurationError):
+        observer.failed(error)
     return _response(error_answer(error, _correlation_id()))
 
 
@@ -66,7 +76,13 @@ def no_such_run(_: Exception) -> Response[str]:
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """API Gateway's entry point."""
-    return app.resolve(event, context)
+    observer = environment().observer
+    observer.begin(request_id=context.aws_request_id)
+    try:
+        return app.resolve(event, context)
+    except Exception as error:
+        observer.failed(error)
+        raise
 
 
 def _correlation_id() -> str:

@@ -17,8 +17,19 @@ RESERVE_SECONDS = 5.0
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """EventBridge Scheduler's entry point."""
+    observer = environment().observer
+    observer.begin(request_id=context.aws_request_id)
+    observer.tick()
+    try:
+        result = _round(context)
+    except Exception as error:
+        observer.failed(error)
+        raise
+    observer.event("mono.schedule.ticked", None, **result)
+    return result
+
+
+def _round(context: LambdaContext) -> dict[str, Any]:
     remaining = context.get_remaining_time_in_millis() / 1000
     done = asdict(ScheduledRound(environment().collaborators).go(Deadline.after(remaining - RESERVE_SECONDS)))
-    result = {**done.pop("tick"), **done}
-    environment().observer.event("mono.schedule.ticked", None, **result)
-    return result
+    return {**done.pop("tick"), **done}

@@ -11,7 +11,7 @@ from mono_pipeline.adapters.message_quarantine import MessageQuarantine
 from mono_pipeline.adapters.queue import WEBHOOK_RECEIVED, message_type, read_fetch_requested, read_webhook_received
 from mono_pipeline.bootstrap import environment
 from mono_pipeline.core.deadline import Deadline
-from mono_pipeline.core.errors import InvalidInput
+from mono_pipeline.core.errors import InvalidInput, LeaseLost
 from mono_pipeline.usecases.lifecycle import Lifecycle
 from mono_pipeline.usecases.wake_up import WakeUp
 
@@ -32,6 +32,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 def serve(record: SQSRecord, lambda_context: LambdaContext) -> None:
     """Serve one message; an exception sends it back to the queue."""
+    observer = environment().observer
+    observer.begin(request_id=lambda_context.aws_request_id)
+    try:
+        _serve(record, lambda_context)
+    except LeaseLost:
+        raise
+    except Exception as error:
+        observer.failed(error)
+        raise
+
+
+def _serve(record: SQSRecord, lambda_context: LambdaContext) -> None:
     deadline = Deadline.after(lambda_context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
     try:
         if message_type(record.body) == WEBHOOK_RECEIVED:
@@ -46,12 +58,14 @@ def serve(record: SQSRecord, lambda_context: LambdaContext) -> None:
 
 def _hear(record: SQSRecord, deadline: Deadline) -> None:
     message = read_webhook_received(record.body)
+    environment().observer.correlate(message.correlation_id)
     received_at = datetime.fromtimestamp(_sent_at(record), UTC)
     Lifecycle(environment().collaborators).serve(message, received_at=received_at, deadline=deadline)
 
 
 def _wake(record: SQSRecord, deadline: Deadline) -> None:
     message = read_fetch_requested(record.body)
+    environment().observer.correlate(message.correlation_id)
     here = environment().collaborators
     WakeUp(here, queue=here.queue_of(record.event_source_arn)).serve(
         message, sent_at=_sent_at(record), deadline=deadline

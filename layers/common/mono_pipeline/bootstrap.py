@@ -22,6 +22,7 @@ from mono_pipeline.adapters.run_store import RunStore
 from mono_pipeline.adapters.settings import Settings, load_settings
 from mono_pipeline.adapters.telemetry import Telemetry
 from mono_pipeline.adapters.transaction_store import TransactionStore
+from mono_pipeline.core.account_metrics import AccountMetrics, AccountMetricsMode
 from mono_pipeline.core.flag import FLAG_NAME
 from mono_pipeline.usecases.collaborators import Collaborators
 from mono_pipeline.usecases.patience import Patience
@@ -69,6 +70,9 @@ class Environment:
     def collaborators(self) -> Collaborators:
         """Everything a use case talks to."""
         settings = self.settings
+        self.observer.accounts = AccountMetrics(
+            mode=AccountMetricsMode(settings.account_metrics_mode), chosen=settings.account_metrics_allowlist
+        )
         runs = RunStore(self.database, lease_seconds=settings.lease_seconds, overlap_days=settings.mono_overlap_days)
         return Collaborators(
             database=self.database,

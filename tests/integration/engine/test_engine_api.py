@@ -13,7 +13,7 @@ from local.sandbox.transport import SandboxTransport
 from mono_pipeline.core.booking import DateWindow
 from mono_pipeline.core.deadline import Deadline
 from mono_pipeline.core.errors import AccountBlocked, AlreadyRunning, QueueUnavailable
-from mono_pipeline.core.run import LinkStatus, RunKind, RunStatus
+from mono_pipeline.core.run import LinkStatus, RowCounts, RunKind, RunStatus
 from mono_pipeline.http.sync_call import answer
 from mono_pipeline.usecases.account_sync import AccountSync
 from mono_pipeline.usecases.wake_up import Served
@@ -146,12 +146,13 @@ def test_a_run_that_another_worker_took_over_meanwhile_is_accepted(new_pipeline:
     finish = pipeline.worker.runs.finish_complete
     other = pipeline.new_worker()
 
-    def finish_and_lose(*arguments: object, **named: object) -> None:
+    def finish_and_lose(*arguments: object, **named: object) -> RowCounts:
         """As soon as the interrupted run has ended, another worker is quicker."""
-        finish(*arguments, **named)  # type: ignore[arg-type]
+        landed = finish(*arguments, **named)  # type: ignore[arg-type]
         pipeline.worker.database.rows("COMMIT")
         pipeline.worker.database.rows("BEGIN")
         other.runs.claim(internal, flag_reason="DEFAULT")
+        return landed
 
     pipeline.worker.runs.finish_complete = finish_and_lose  # type: ignore[method-assign]
 

@@ -72,7 +72,7 @@ def test_off_for_everyone_needs_no_database(pipeline: Pipeline) -> None:
     assert answer.guidance is not None
     assert answer.guidance.parameter == "/mono-pipeline/local/MONO_TRANSACTIONS_ENABLED"
     assert UNKNOWN in answer.guidance.enable[0]
-    assert pipeline.witness.names() == ["mono.pipeline.deferred"]
+    assert pipeline.witness.names() == ["mono.flag.decided", "mono.pipeline.deferred"]
 
 
 def test_an_unknown_account_is_unknown_before_it_is_deferred(pipeline: Pipeline) -> None:

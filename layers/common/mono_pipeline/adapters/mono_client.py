@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ from mono_pipeline.core.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import date
 
     from mono_pipeline.core.booking import DateWindow
@@ -117,14 +118,28 @@ class MonoClient:
         return parse_account_list(self._ask("GET", "", params={"page": str(page)}, deadline=deadline).body)
 
     def transactions(
-        self, account_id: str, *, window: DateWindow | None, page: int, limit: int, deadline: Deadline, today: date
+        self,
+        account_id: str,
+        *,
+        window: DateWindow | None,
+        page: int,
+        limit: int,
+        deadline: Deadline,
+        today: date,
+        parsed: Callable[[float], None] | None = None,
     ) -> TransactionPage:
         """Page `page` (from 1) of Mono's stored copy, asking for `limit` rows of the days of `window`, or of all.
 
         The server may cap `limit`, and rows come in no order (Mono contract 2.1 and 2.3). `today` is a Lagos date.
+        `parsed` is told how many seconds it took to read the answer's rows, whether or not they could be read.
         """
         answer = self._transactions(account_id, window=window, page=page, limit=limit, deadline=deadline)
-        return parse_transactions(answer.body, account_id=account_id, page=page, today=today)
+        began = time.monotonic()
+        try:
+            return parse_transactions(answer.body, account_id=account_id, page=page, today=today)
+        finally:
+            if parsed is not None:
+                parsed(time.monotonic() - began)
 
     def start_realtime(self, account_id: str, *, deadline: Deadline) -> RealtimeJob | None:
         """Let Mono go to the bank, and return the job of it that the headers name. It costs money: never on a retry.

@@ -10,7 +10,7 @@ from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.booking import DateWindow
 from mono_pipeline.core.dead_letter import FailureStreak, is_dead_letter
 from mono_pipeline.core.errors import AccountUnknown, AlreadyRunning, LeaseLost
-from mono_pipeline.core.run import Account, LeasedRun, LinkStatus, RunKind, RunStatus
+from mono_pipeline.core.run import Account, LeasedRun, LinkStatus, RowCounts, RunKind, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,9 +172,12 @@ class RunStore:
         totals_ignore_window: bool,
         interval_seconds: float,
         deep_read_days: int,
-    ) -> None:
-        """End a run whose last pass was complete: verdict, watermark and lease in the caller's transaction."""
-        self._finish(run, RunStatus.COMPLETED, verdict=verdict)
+    ) -> RowCounts:
+        """End a run whose last pass was complete: verdict, watermark and lease in the caller's transaction.
+
+        Returns what became of the rows in all its invocations.
+        """
+        counts = self._finish(run, RunStatus.COMPLETED, verdict=verdict)
         row = self._database.row(
             _SQL["account_succeeded"],
             account_id=run.account.id,
@@ -188,6 +191,7 @@ class RunStore:
         )
         if row is None:
             raise LeaseLost
+        return counts
 
     def finish_without_success(
         self,
@@ -198,8 +202,10 @@ class RunStore:
         verdict: Verdict | None = None,
         error_code: str | None = None,
         counts: bool = True,
-    ) -> FailureStreak:
-        """End a run that proves nothing; the watermark stays. Returns the account's failures in a row.
+    ) -> tuple[FailureStreak, RowCounts]:
+        """End a run that proves nothing; the watermark stays.
+
+        Returns the account's failures in a row, and what became of the rows in all invocations of the run.
 
         `retry` tells from the failures in a row, this one included, in how many seconds the account is tried again.
         `counts` False is a failure that somebody is waited for to put right: a block. In the same commit the account
@@ -208,7 +214,7 @@ class RunStore:
         fails = counts and status is RunStatus.FAILED
         with self._database.transaction():
             streak = self.hold(run).failure_streak + fails
-            self._finish(run, status, verdict=verdict, error_code=error_code)
+            landed = self._finish(run, status, verdict=verdict, error_code=error_code)
             row = self._database.row(
                 _SQL["account_did_not_succeed"],
                 account_id=run.account.id,
@@ -218,7 +224,7 @@ class RunStore:
                 dead_letter=fails and is_dead_letter(streak),
                 next_attempt_seconds=retry(streak),
             )
-        return FailureStreak(failures=streak, owes_letter=bool(row and row["owes_letter"]))
+        return FailureStreak(failures=streak, owes_letter=bool(row and row["owes_letter"])), landed
 
     def show(self, run_id: UUID) -> Row | None:
         """The run as its public description reads it, or None."""
@@ -226,8 +232,8 @@ class RunStore:
 
     def _finish(
         self, run: LeasedRun, status: RunStatus, *, verdict: Verdict | None = None, error_code: str | None = None
-    ) -> None:
-        self._database.rows(
+    ) -> RowCounts:
+        row = self._database.row(
             _SQL["finish_run"],
             run_id=run.run_id,
             status=status,
@@ -237,6 +243,7 @@ class RunStore:
             error_code=error_code,
             mono_total=None,
         )
+        return RowCounts(**{name.removeprefix("rows_"): count for name, count in _expected(row).items()})
 
 
 def _expected(row: Row | None) -> Row:

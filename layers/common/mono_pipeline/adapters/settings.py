@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mono_pipeline.adapters.setting_source import SettingSource, WholeNumber, fetch_settings
+from mono_pipeline.core.account_metrics import MAX_CHOSEN, AccountMetricsMode
+from mono_pipeline.core.errors import InvalidInput
+from mono_pipeline.core.identity import parse_account_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from mono_pipeline.core.secret import Secret
 
 DEFAULT_MONO_BASE_URL: Final = "https://api.withmono.com"
-ACCOUNT_METRICS_MODES: Final = ("all", "failing", "allowlist", "off")
+ACCOUNT_METRICS_MODES: Final = tuple(AccountMetricsMode)
 
 SECRETS: Final = ("MONO_SECRET_KEY", "DATABASE_PASSWORD")
 # With the secrets these are ten names, which is what one GetParameters call takes.
@@ -84,6 +87,7 @@ class Settings:
     queue_url: str
     backfill_queue_url: str
     dead_letter_queue_url: str
+    account_metrics_allowlist: frozenset[str] = frozenset()
 
     @property
     def is_local(self) -> bool:
@@ -104,6 +108,7 @@ def load_settings(environ: Mapping[str, str], parameters: ReadsParameters) -> Se
         mono_secret_key=source.secret("MONO_SECRET_KEY"),
         mono_app_id=source.text("MONO_APP_ID", "") or None,
         account_metrics_mode=source.one_of("ACCOUNT_METRICS_MODE", ACCOUNT_METRICS_MODES, "all"),
+        account_metrics_allowlist=_chosen_accounts(source),
         database_host=source.text("DATABASE_HOST"),
         database_name=source.text("DATABASE_NAME"),
         database_user=source.text("DATABASE_USER"),
@@ -114,6 +119,18 @@ def load_settings(environ: Mapping[str, str], parameters: ReadsParameters) -> Se
         dead_letter_queue_url=source.text("DEAD_LETTER_QUEUE_URL"),
         **{number.name.lower(): source.whole(number) for number in WHOLE_NUMBERS},
     )
+
+
+def _chosen_accounts(source: SettingSource) -> frozenset[str]:
+    """The accounts of mode `allowlist`: Mono ids, with commas or spaces between them."""
+    name = "ACCOUNT_METRICS_ALLOWLIST"
+    chosen = source.text(name, "").replace(",", " ").split()
+    if len(chosen) > MAX_CHOSEN:
+        raise source.wrong(name, f"has {len(chosen)} accounts", f"use at most {MAX_CHOSEN}: each is paid for")
+    try:
+        return frozenset(map(parse_account_id, chosen))
+    except InvalidInput as error:
+        raise source.wrong(name, "holds what is no account id", "use ids of 24 hexadecimal digits") from error
 
 
 def _sslmode(source: SettingSource) -> str:

@@ -16,20 +16,21 @@ from mono_pipeline.core.classify import TreatmentKind, classify
 from mono_pipeline.core.completeness import MAX_PASSES, PassJudgement, PassOutcome, judge_pass, judge_unclear_total
 from mono_pipeline.core.dead_letter import FetchFailed
 from mono_pipeline.core.errors import (
+    LeaseLost,
     MonoError,
     MonoRateLimited,
     MonoUnreachable,
     ProviderPaused,
 )
-from mono_pipeline.core.observer import Stage
 from mono_pipeline.core.reading import plan_reading
-from mono_pipeline.core.run import LinkStatus, RunKind, RunStatus
+from mono_pipeline.core.run import LinkStatus, RunStatus
 from mono_pipeline.core.verdict import Verdict, VerdictKind, VerdictReason, unverifiable
 from mono_pipeline.usecases.closer_look import CloserLook
 from mono_pipeline.usecases.conclusion import Conclusion
 from mono_pipeline.usecases.failure_letters import FailureLetters
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.pass_run import GRACE_SECONDS, PassRun, PassStop
+from mono_pipeline.usecases.run_watch import RunWatch, fetch_stage
 
 if TYPE_CHECKING:
     from mono_pipeline.adapters.transaction_store import PassReading
@@ -69,6 +70,7 @@ class AccountSync:
 
     def __init__(self, collaborators: Collaborators) -> None:
         self._with = collaborators
+        self._watch = RunWatch(collaborators.observer)
 
     def run(self, run: LeasedRun, deadline: Deadline) -> RunEnd:
         """Read, land and judge until the run ends, time is up, or nobody may call Mono.
@@ -84,9 +86,14 @@ class AccountSync:
             deadline=deadline,
         )
         try:
-            return self._read_or_fail(run, deadline, calls)
+            return self._told(self._read_or_fail(run, deadline, calls), calls)
         except ProviderPaused as pause:
-            return self._paused(run, pause)
+            return self._told(self._paused(run, pause), calls)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            self._watch.broke(run, error)
+            raise
         finally:
             self._with.budget.give_back()
 
@@ -102,7 +109,9 @@ class AccountSync:
         snapshot = self._snapshot(run, deadline, calls)
         reading = plan_reading(run)
         while True:
-            read = PassRun(self._with, run, reading, deadline=deadline, calls=calls, snapshot=snapshot)
+            read = PassRun(
+                self._with, run, reading, deadline=deadline, calls=calls, snapshot=snapshot, watch=self._watch
+            )
             stop = read.go()
             if stop is PassStop.OUT_OF_TIME:
                 return self._out_of_time(run)
@@ -175,7 +184,7 @@ class AccountSync:
             if verdict.kind is VerdictKind.MISMATCH and around is None:
                 raise _DaysDiffer(conclusion)
             self._with.transactions.remember(run, found.totals, trusted=verdict.kind is not VerdictKind.MISMATCH)
-            self._with.runs.finish_complete(
+            landed = self._with.runs.finish_complete(
                 run,
                 verdict,
                 # what is stored is not what was read: the window must not move past it
@@ -186,22 +195,24 @@ class AccountSync:
             )
             if verdict.kind is VerdictKind.MISMATCH and around is not None:
                 ComparisonStore(self._with.database).keep(run.run_id, around)
+        self._watch.counts = landed
         if found.totals.rows_read == 0:
             self._with.observer.zero_transactions(run)
             self._with.observer.event("mono.fetch.zero_transactions", run)
-        return self._ended(RunEnd(run=run, status=RunStatus.COMPLETED, verdict=verdict))
+        self._with.observer.event("mono.fetch.completed", run)
+        return RunEnd(run=run, status=RunStatus.COMPLETED, verdict=verdict)
 
     def _incomplete(self, run: LeasedRun, reason: VerdictReason, *, retry: float) -> RunEnd:
         return self._end(run, RunStatus.INCOMPLETE, verdict=unverifiable(reason), retry=retry)
 
     def _out_of_time(self, run: LeasedRun) -> RunEnd:
         self._with.runs.release(run)
-        return self._ended(RunEnd(run=run, status=RunStatus.RUNNING))
+        return RunEnd(run=run, status=RunStatus.RUNNING)
 
     def _paused(self, run: LeasedRun, pause: ProviderPaused) -> RunEnd:
         """The run stays open and goes on when the pause is over; nobody's receive count is burnt."""
         self._with.runs.release(run, next_attempt_seconds=pause.seconds)
-        return self._ended(RunEnd(run=run, status=RunStatus.RUNNING, paused=pause))
+        return RunEnd(run=run, status=RunStatus.RUNNING, paused=pause)
 
     def _mono_failed(self, run: LeasedRun, error: MonoError, deadline: Deadline, calls: PaidCalls) -> RunEnd:
         """What the error table says, once the attempts in place are used up."""
@@ -248,7 +259,7 @@ class AccountSync:
         counts: bool = True,
     ) -> RunEnd:
         interval = self._with.settings.sync_interval_hours * 3600
-        streak = self._with.runs.finish_without_success(
+        streak, self._watch.counts = self._with.runs.finish_without_success(
             run,
             status,
             verdict=verdict,
@@ -259,10 +270,10 @@ class AccountSync:
         if error_code is not None:
             self._tell_failure(run, error_code, error, streak)
         dead = streak.owes_letter
-        return self._ended(RunEnd(run=run, status=status, verdict=verdict, error_code=error_code, dead_lettered=dead))
+        return RunEnd(run=run, status=status, verdict=verdict, error_code=error_code, dead_lettered=dead)
 
     def _tell_failure(self, run: LeasedRun, error_code: str, error: MonoError | None, streak: FailureStreak) -> None:
-        self._with.observer.error(run, _fetch_stage(run), error_code)
+        self._with.observer.error(run, fetch_stage(run), error_code)
         self._with.observer.event(
             "mono.fetch.failed",
             run,
@@ -274,11 +285,6 @@ class AccountSync:
         if streak.owes_letter:
             FailureLetters(self._with).send(FetchFailed.of(run, error_code=error_code, streak=streak.failures))
 
-    def _ended(self, end: RunEnd) -> RunEnd:
-        if end.status is RunStatus.COMPLETED:
-            self._with.observer.event("mono.fetch.completed", end.run)
+    def _told(self, end: RunEnd, calls: PaidCalls) -> RunEnd:
+        self._watch.ended(end.run, end.status, verdict=end.verdict, error_code=end.error_code, waited=calls.waited)
         return end
-
-
-def _fetch_stage(run: LeasedRun) -> Stage:
-    return Stage.BACKFILL if run.kind is RunKind.FULL else Stage.SYNC

@@ -29,7 +29,8 @@ class Flight[T]:
 class PaidCalls:
     """The calls of one invocation. Only the calls themselves run in other threads; budget and waiting stay here.
 
-    `seconds` is how long the caller has waited for answers so far, without the waits for budget and between attempts.
+    `seconds` is how long the caller has waited for answers so far, without the waits for budget and between attempts;
+    `waited` is how long for the budget.
     """
 
     def __init__(self, *, budget: RateBudget, patience: Patience, executor: Executor, deadline: Deadline) -> None:
@@ -38,6 +39,7 @@ class PaidCalls:
         self._executor = executor
         self._deadline = deadline
         self.seconds = 0.0
+        self.waited = 0.0
 
     def start[T](self, call: Callable[[], T]) -> Flight[T]:
         """Pay for a call and let it go. Raises ProviderPaused when this invocation cannot wait for a token."""
@@ -75,3 +77,4 @@ class PaidCalls:
                 return
             if grant.paused or not self._patience.wait(grant.wait_seconds):
                 raise ProviderPaused(grant.wait_seconds, grant.paused or "rate_budget")
+            self.waited += grant.wait_seconds

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mono_pipeline.core.errors import ProviderPaused
+from mono_pipeline.core.errors import MonoError, MonoUnintelligible, ProviderPaused
 from mono_pipeline.core.flag import decide
 from mono_pipeline.core.observer import Outcome, Stage
-from mono_pipeline.core.run import RowCounts, RunKind
 from mono_pipeline.usecases.page_reader import PageReader
+from mono_pipeline.usecases.run_watch import fetch_stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mono_pipeline.core.booking import DateWindow
     from mono_pipeline.core.completeness import PassEnd
     from mono_pipeline.core.deadline import Deadline
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from mono_pipeline.core.wire import AccountSnapshot, TransactionPage
     from mono_pipeline.usecases.collaborators import Collaborators
     from mono_pipeline.usecases.paid_calls import PaidCalls
+    from mono_pipeline.usecases.run_watch import RunWatch
 
 GRACE_SECONDS = 5.0
 
@@ -47,6 +51,7 @@ class PassRun:
         deadline: Deadline,
         calls: PaidCalls,
         snapshot: AccountSnapshot,
+        watch: RunWatch,
     ) -> None:
         self._with = collaborators
         self._run = run
@@ -54,10 +59,13 @@ class PassRun:
         self._deadline = deadline
         self.snapshot = snapshot
         self._calls = calls
+        self._watch = watch
         self._reader = PageReader(self._fetch, calls=calls, in_flight=collaborators.settings.pages_in_flight)
         self._buffer: list[TransactionPage] = []
         self._flushed_at = time.monotonic()
-        self._persist_seconds = 0.0
+        self._persist_seconds: list[float] = []
+        self._parse_seconds: list[float] = []  # of each page; threads add to it
+        self._failed: set[Stage] = set()
 
     @property
     def end(self) -> PassEnd:
@@ -66,20 +74,28 @@ class PassRun:
 
     def go(self) -> PassStop:
         """Read on to the last page, or to the first reason to stop. Raises what reading and landing raise."""
-        waited = self._calls.seconds
-        outcome = Outcome.ERROR
+        before = self._calls.seconds
         try:
-            stop = self._read()
-            outcome = Outcome.OK
+            return self._read()
         except ProviderPaused:
             self._flush()  # what was read and paid for is kept
-            outcome = Outcome.OK
+            raise
+        except MonoError as error:
+            self._failed.add(fetch_stage(self._run))
+            if isinstance(error, MonoUnintelligible):
+                self._failed.add(Stage.TRANSFORM)
             raise
         finally:
-            fetch = Stage.BACKFILL if self._run.kind is RunKind.FULL else Stage.SYNC
-            self._with.observer.stage(self._run, fetch, self._calls.seconds - waited, outcome)
-            self._with.observer.stage(self._run, Stage.PERSIST, self._persist_seconds, outcome)
-        return stop
+            self._measure(self._calls.seconds - before)
+
+    def _measure(self, fetch_seconds: float) -> None:
+        """Tell of the stages that there were: a pass that read nothing has landed nothing."""
+        took = {fetch_stage(self._run): [fetch_seconds]}
+        took |= {Stage.TRANSFORM: self._parse_seconds, Stage.PERSIST: self._persist_seconds}
+        for stage, seconds in took.items():
+            if seconds:
+                outcome = Outcome.ERROR if stage in self._failed else Outcome.OK
+                self._watch.stage(self._run, stage, sum(seconds), outcome)
 
     def unfiltered_total(self) -> int:
         """What Mono says there is without date filters: one request."""
@@ -117,15 +133,20 @@ class PassRun:
     def _flush(self) -> None:
         if self._buffer:
             began = time.monotonic()
-            counts = self._with.transactions.flush(self._run, self._buffer)
-            self._buffer = []
-            self._flushed_at = time.monotonic()
-            self._persist_seconds += self._flushed_at - began
-            self._announce(counts)
+            self._failed.add(Stage.PERSIST)  # until it is done
+            try:
+                self._watch.counts += self._with.transactions.flush(self._run, self._buffer)
+                self._failed.remove(Stage.PERSIST)
+            finally:
+                self._flushed_at = time.monotonic()
+                self._persist_seconds.append(self._flushed_at - began)
+            landed, self._buffer = self._buffer, []
+            self._announce(landed)
 
-    def _announce(self, counts: RowCounts) -> None:
-        if counts.quarantined:
-            self._with.observer.event("mono.rows.quarantined", self._run, rows=counts.quarantined)
+    def _announce(self, landed: Iterable[TransactionPage]) -> None:
+        reasons = Counter(str(row.reason) for page in landed for row in page.rejected)
+        if reasons:
+            self._with.observer.event("mono.rows.quarantined", self._run, rows=reasons.total(), reasons=dict(reasons))
 
     def _fetch(self, number: int) -> TransactionPage:
         limit = self._with.settings.mono_page_limit
@@ -140,4 +161,5 @@ class PassRun:
             # a request that is under way when time is up may still end
             deadline=self._deadline.later(GRACE_SECONDS),
             today=self._run.today,
+            parsed=self._parse_seconds.append,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from mono_pipeline.adapters.account_store import DueAccount
     from mono_pipeline.core.deadline import Deadline
-    from mono_pipeline.core.flag import FlagReading
+    from mono_pipeline.core.flag import Decision, FlagReading
     from mono_pipeline.usecases.collaborators import Collaborators
 
 _BATCH = 500
@@ -58,7 +59,9 @@ class ScheduleTick:
         reading = self._with.flag.read()
         if reading.off_for_everyone:
             # nothing is touched: what is due stays due, and turning the flag on finds it
-            self._with.observer.event("mono.pipeline.deferred", None, flag_reason=decide(reading).reason)
+            reason = decide(reading).reason
+            self._with.observer.event("mono.flag.decided", None, enabled=False, flag_reason=reason)
+            self._with.observer.event("mono.pipeline.deferred", None, flag_reason=reason)
             return TickResult()
         result = TickResult(dead_letters_sent=FailureLetters(self._with).send_unsent())
         result += self._wake_unserved(reading)
@@ -81,7 +84,7 @@ class ScheduleTick:
                 limit=_BATCH,
                 interval_seconds=self._with.settings.sync_interval_hours * _SECONDS_PER_HOUR,
             )
-            wanted = [account for account in due if _enabled(reading, account)]
+            wanted = self._wanted(reading, due)
             for account in wanted:
                 self._with.runs.request_unless_open(
                     account.id, kind=account.kind, requested_by=SCHEDULE, correlation_id=correlation_id
@@ -92,9 +95,16 @@ class ScheduleTick:
 
     def _wake_unserved(self, reading: FlagReading) -> TickResult:
         lost = self._with.accounts.take_unserved(limit=_BATCH, quiet_seconds=_QUIET_SECONDS)
-        wanted = [account for account in lost if _enabled(reading, account)]
+        wanted = self._wanted(reading, lost)
         self._send(wanted, str(uuid4()))
         return TickResult(woken_again=len(wanted))
+
+    def _wanted(self, reading: FlagReading, accounts: list[DueAccount]) -> list[DueAccount]:
+        """Those of the accounts for which the flag is on; why, and for how many, is told in one line a reason."""
+        decisions = [(account, _decide(reading, account)) for account in accounts]
+        for (enabled, reason), count in Counter((each.enabled, each.reason) for _, each in decisions).items():
+            self._with.observer.event("mono.flag.decided", None, enabled=enabled, flag_reason=reason, count=count)
+        return [account for account, decision in decisions if decision.enabled]
 
     def _send(self, accounts: list[DueAccount], correlation_id: str) -> None:
         for queue, kinds in (
@@ -114,5 +124,5 @@ def _messages(accounts: Iterable[DueAccount], correlation_id: str) -> list[tuple
     ]
 
 
-def _enabled(reading: FlagReading, account: DueAccount) -> bool:
-    return decide(reading, account.first_mono_account_id, also_known_as={account.mono_account_id}).enabled
+def _decide(reading: FlagReading, account: DueAccount) -> Decision:
+    return decide(reading, account.first_mono_account_id, also_known_as={account.mono_account_id})

@@ -72,10 +72,10 @@ class SyncRequest:
         """
         reading = self._flag.read()
         if reading.off_for_everyone:
-            return self._deferred(asked, decide(reading))
+            return self._deferred(asked, self._decided(asked, decide(reading)))
         account = self._with.accounts.find(asked.account_id)
         decision = decide(reading, account.first_mono_account_id, also_known_as={account.mono_account_id})
-        if not decision.enabled:
+        if not self._decided(asked, decision).enabled:
             return self._deferred(asked, decision)
         if account.link_status is LinkStatus.UNLINKED:
             raise AccountBlocked(LinkStatus.UNLINKED)
@@ -84,6 +84,17 @@ class SyncRequest:
         if account.last_full_read_at is None and asked.window is None:
             return self._hand_over(account, asked)
         return self._sync_now(account, asked, decision, deadline)
+
+    def _decided(self, asked: SyncAsked, decision: Decision) -> Decision:
+        self._observer.event(
+            "mono.flag.decided",
+            None,
+            account_id=asked.account_id,
+            correlation_id=asked.correlation_id,
+            enabled=decision.enabled,
+            flag_reason=decision.reason,
+        )
+        return decision
 
     def _deferred(self, asked: SyncAsked, decision: Decision) -> SyncAnswer:
         self._observer.event(

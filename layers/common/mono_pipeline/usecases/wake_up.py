@@ -62,7 +62,7 @@ class WakeUp:
             account = self._with.accounts.find(message.account_id)
         except AccountUnknown:
             return self._told(message, Served.UNKNOWN_ACCOUNT)
-        decision = self._decide(account)
+        decision = self._decide(account, message)
         if account.link_status is LinkStatus.UNLINKED:
             return self._told(message, Served.UNLINKED)
         if account.dead_lettered_at is not None:
@@ -73,17 +73,25 @@ class WakeUp:
             self._ask_if_unserved(account, message, sent_at)
         return self._work(account, message, decision.reason, deadline)
 
-    def _decide(self, account: Account) -> Decision:
+    def _decide(self, account: Account, message: FetchRequested) -> Decision:
         """On or off; before a wake-up is put off, the flag is read again.
 
         The caller may have seen a newer flag than this environment has kept: the run would wait for a tick for nothing.
         """
         names = {account.mono_account_id}
-        kept = decide(self._with.flag.read(), account.first_mono_account_id, also_known_as=names)
-        if kept.enabled:
-            return kept
-        fresh = self._with.flag.read(max_age=_FRESH_SECONDS)
-        return decide(fresh, account.first_mono_account_id, also_known_as=names)
+        decision = decide(self._with.flag.read(), account.first_mono_account_id, also_known_as=names)
+        if not decision.enabled:
+            fresh = self._with.flag.read(max_age=_FRESH_SECONDS)
+            decision = decide(fresh, account.first_mono_account_id, also_known_as=names)
+        self._with.observer.event(
+            "mono.flag.decided",
+            None,
+            account_id=message.account_id,
+            correlation_id=message.correlation_id,
+            enabled=decision.enabled,
+            flag_reason=decision.reason,
+        )
+        return decision
 
     def _ask_if_unserved(self, account: Account, message: FetchRequested, sent_at: float) -> None:
         """A message without a row (another program's) asks for the newest; one that was served asks for nothing.

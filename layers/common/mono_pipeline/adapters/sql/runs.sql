@@ -75,7 +75,8 @@ UPDATE sync_runs
    SET status = :status, verdict = :verdict, verdict_reason = :verdict_reason, first_bad_day = :first_bad_day::date,
        error_code = :error_code, mono_total = coalesce(:mono_total::bigint, mono_total),
        finished_at = greatest(pipeline_now(), started_at)  -- a clock that was set back: no run takes less than no time
- WHERE run_id = :run_id;
+ WHERE run_id = :run_id
+RETURNING rows_seen, rows_inserted, rows_updated, rows_unchanged, rows_quarantined;
 
 -- name: account_succeeded
 -- The watermark is the newest booking date seen in a complete pass, never later than today, and only rises. The CASE is
