@@ -77,17 +77,10 @@ class ScheduleRepair:
         Stops at the deadline, at its share of the rate budget, and while nobody may call Mono; it goes on at the next
         tick. Raises DependencyUnavailable.
         """
-        result = RepairResult()
-        try:
-            page = self._store.begin_walk()
-            if page is not None:
-                result += self._pages(page, deadline)
-            for account in self._store.take_vanished(limit=_OWN_PAGES):
-                result += self._ask_vanished(account, deadline)
-        except ProviderPaused as pause:
-            self._with.observer.event("mono.schedule.repair_waits", None, reason=pause.reason)
-        except MonoError as error:
-            self._with.observer.event("mono.schedule.repair_waits", None, reason=classify(error).reason)
+        page = self._store.begin_walk()
+        result = RepairResult() if page is None else self._pages(page, deadline)
+        for account in self._store.take_vanished(limit=_OWN_PAGES):
+            result += self._ask_vanished(account, deadline)
         return result
 
     def _pages(self, page: int, deadline: Deadline) -> RepairResult:
@@ -107,9 +100,13 @@ class ScheduleRepair:
                 if not self._store.page_walked(page):
                     return result
                 page += 1
-            return result
+        except ProviderPaused as pause:
+            self._with.observer.event("mono.schedule.repair_waits", None, page=page, reason=pause.reason)
+        except MonoError as error:
+            self._with.observer.event("mono.schedule.repair_waits", None, page=page, reason=classify(error).reason)
         finally:
             self._store.rest(page)
+        return result
 
     def _listed(self, page: int, deadline: Deadline) -> AccountListPage | None:
         """A page of the list; None where it cannot be read, which one broken account on it is enough for."""
