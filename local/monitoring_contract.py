@@ -58,9 +58,11 @@ STAGE_SECONDS: Final = Metric(name="stage_seconds", unit="Seconds", dimensions=(
 ERRORS: Final = Metric(name="errors_total", unit="Count", dimensions=("stage", "reason"), by_account=True)
 ZERO: Final = Metric(name="zero_transactions_total", unit="Count", dimensions=(), by_account=True)
 TICKS: Final = Metric(name="ticks_total", unit="Count", dimensions=())
+STALE: Final = Metric(name="stale_accounts", unit="Count", dimensions=(), by_account=True)
+RUNS: Final = Metric(name="runs_total", unit="Count", dimensions=("status",))
 VERDICTS: Final = Metric(name="verdicts_total", unit="Count", dimensions=("verdict", "reason"))
 DECISIONS: Final = Metric(name="flag_decisions_total", unit="Count", dimensions=("reason",))
-QUARANTINED: Final = Metric(name="quarantined_rows_total", unit="Count", dimensions=())
+QUARANTINED: Final = Metric(name="quarantined_rows_total", unit="Count", dimensions=("reason",))
 DEAD_LETTERS: Final = Metric(name="dead_letters_total", unit="Count", dimensions=())
 RATE_WAIT: Final = Metric(name="rate_wait_seconds_total", unit="Seconds", dimensions=())
 WEBHOOKS: Final = Metric(name="webhooks_total", unit="Count", dimensions=("outcome", "reason"))
@@ -69,6 +71,8 @@ METRICS: Final = (
     ERRORS,
     ZERO,
     TICKS,
+    STALE,
+    RUNS,
     VERDICTS,
     DECISIONS,
     QUARANTINED,

@@ -20,7 +20,17 @@ from local.cloudwatch.points import Points
 from local.cloudwatch.server import CloudWatchServer
 from local.cloudwatch.statistic import compute
 from local.monitoring import QUICK, REAL, Chain, missing
-from local.monitoring_contract import DECISIONS, ERRORS, METRICS, PREFIX, STAGE_SECONDS, VERDICTS, WEBHOOKS
+from local.monitoring_contract import (
+    DECISIONS,
+    ERRORS,
+    METRICS,
+    PREFIX,
+    QUARANTINED,
+    RUNS,
+    STAGE_SECONDS,
+    VERDICTS,
+    WEBHOOKS,
+)
 from local.monitoring_scenarios import Scenes
 from local.results import STATE, ResultRow, passed, write_results
 from local.stack import EmbeddedStack
@@ -164,6 +174,8 @@ def by_contract(at: int) -> list[str]:
         ERRORS: {"stage": "sync", "reason": "mono_server_error"},
         VERDICTS: {"verdict": "mismatch", "reason": "days_differ"},
         DECISIONS: {"reason": "ALLOW"},
+        QUARANTINED: {"reason": "bad_amount"},
+        RUNS: {"status": "completed"},
         WEBHOOKS: {"outcome": "refused", "reason": "wrong_secret"},
     }
     lines = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mono_pipeline.adapters.webhook_telemetry import WEBHOOKS
+from mono_pipeline.adapters.emf import WEBHOOKS
 from mono_pipeline.core.webhook_outcome import WebhookConclusion, WebhookReason
 from mono_pipeline.http.webhook_call import LARGEST_BODY
 
@@ -17,5 +17,5 @@ def test_every_reason_stands_beside_its_outcome() -> None:
         outcome = WebhookConclusion(reason=reason).outcome
         (row,) = (line for line in PAGE.splitlines() if line.startswith(f"| `{outcome}` |"))
         assert f"`{reason}`" in row
-    assert WEBHOOKS in PAGE
+    assert WEBHOOKS.name in PAGE
     assert f"{LARGEST_BODY:,} bytes" in PAGE

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from mono_pipeline.adapters.emf import ERRORS, WEBHOOKS, Sample, emf_record, write_line
 from mono_pipeline.core.webhook_outcome import WebhookOutcome
 
 if TYPE_CHECKING:
@@ -16,10 +15,6 @@ if TYPE_CHECKING:
 
     from mono_pipeline.core.webhook_outcome import WebhookConclusion, WebhookReason
 
-NAMESPACE: Final = "TaxPoynt"
-SERVICE: Final = "mono-pipeline"
-WEBHOOKS: Final = "taxpoynt_mono_pipeline_webhooks_total"
-ERRORS: Final = "taxpoynt_mono_pipeline_errors_total"
 STAGE: Final = "webhook"
 LINES_A_SECOND: Final = 10  # of one reason of refusal; who has no secret must not fill the log
 _LEVELS: Final = {
@@ -50,8 +45,7 @@ class WebhookTelemetry:
         self._untold[reason] += 1
         if conclusion.outcome is WebhookOutcome.REFUSED and not self._may_write(reason, int(now)):
             return
-        line = _line(conclusion, correlation_id, now, count=self._untold.pop(reason))
-        sys.stdout.write(json.dumps(line) + "\n")
+        write_line(_line(conclusion, correlation_id, now, count=self._untold.pop(reason)))
 
     def _may_write(self, reason: WebhookReason, second: int) -> bool:
         if second != self._second:
@@ -63,27 +57,18 @@ class WebhookTelemetry:
 
 def _line(conclusion: WebhookConclusion, correlation_id: str, now: float, *, count: int) -> dict[str, Any]:
     """What is down on our side counts as an error of the stage `webhook` besides: the alerts on errors see it."""
-    outcome = conclusion.outcome
+    outcome, reason, event = conclusion.outcome, conclusion.reason, conclusion.event
+    samples = [Sample(metric=WEBHOOKS, value=count, words={"outcome": outcome, "reason": reason})]
+    if outcome is WebhookOutcome.UNAVAILABLE:
+        samples.append(Sample(metric=ERRORS, value=count, words={"stage": STAGE, "reason": reason}))
     line: dict[str, Any] = {
         "level": _LEVELS[outcome],
         "message": f"mono.webhook.{outcome}",
         "timestamp": datetime.fromtimestamp(now, tz=UTC).isoformat(timespec="milliseconds"),
-        "service": SERVICE,
-        "correlation_id": correlation_id,
-        "outcome": outcome,
-        "reason": conclusion.reason,
-        WEBHOOKS: count,
     }
-    if conclusion.event is not None:
-        line |= {"event": conclusion.event.name, "account_id": conclusion.event.account_id}
+    if event is not None:
+        line["event"] = event.name
     if conclusion.detail is not None:
         line["detail"] = conclusion.detail
-    directives = [_directive(WEBHOOKS, ["service", "outcome", "reason"])]
-    if outcome is WebhookOutcome.UNAVAILABLE:
-        line |= {"stage": STAGE, ERRORS: count}
-        directives.append(_directive(ERRORS, ["service", "stage", "reason"]))
-    return {**line, "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": directives}}
-
-
-def _directive(name: str, dimensions: list[str]) -> dict[str, Any]:
-    return {"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": [{"Name": name, "Unit": "Count"}]}
+    ids = {"correlation_id": correlation_id, "account_id": event.account_id if event else None}
+    return {**line, **emf_record(*samples, at=now, ids=ids)}
