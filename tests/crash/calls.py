@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mono_pipeline.adapters.parameters import Parameter, ReadsParameter
     from mono_pipeline.adapters.queue import FetchRequested, WorkQueue
     from mono_pipeline.adapters.settings import Settings
+    from mono_pipeline.core.dead_letter import FetchFailed
     from mono_pipeline.core.observer import Observer
 
 FLAG_PARAMETER = "/mono-pipeline/local/MONO_TRANSACTIONS_ENABLED"
@@ -173,6 +174,7 @@ def gated_collaborators(
     daily: WorkQueue,
     backfill: WorkQueue,
     observer: Observer,
+    dead_letters: list[FetchFailed] | None = None,
 ) -> Collaborators:
     """The real engine, with everything that leaves the process behind `gate`."""
     runs = RunStore(database, lease_seconds=settings.lease_seconds, overlap_days=settings.mono_overlap_days)
@@ -192,7 +194,7 @@ def gated_collaborators(
         flag=FlagReader(GatedParameter(parameters, gate), FLAG_PARAMETER, monotonic=_always_later()),
         daily=GatedQueue(daily, gate),  # type: ignore[arg-type]
         backfill=GatedQueue(backfill, gate),  # type: ignore[arg-type]
-        dead_letters=NoDeadLetters(),  # type: ignore[arg-type]
+        dead_letters=GatedDeadLetters([] if dead_letters is None else dead_letters, gate),  # type: ignore[arg-type]
         settings=settings,
         observer=observer,
         executor=AtOnce(),
@@ -200,8 +202,19 @@ def gated_collaborators(
     )
 
 
-class NoDeadLetters:
-    """No scenario fails five times in a row."""
+class GatedDeadLetters:
+    """A dead-letter queue behind a gate, as far as a worker and the schedule use one. `taken` is what it took."""
+
+    def __init__(self, taken: list[FetchFailed], gate: Gate) -> None:
+        self._taken = taken
+        self._gate = gate
+
+    def send(self, letter: FetchFailed) -> None:
+        """Take the letter of an account that failed too often."""
+        call = Call(kind="sqs", name="send dead letter")
+        self._gate.before(call)
+        self._taken.append(letter)
+        self._gate.after(call)
 
 
 @cache

@@ -153,6 +153,9 @@ class Silent:
     def zero_transactions(self, *_: Any) -> None:
         """Nothing."""
 
+    def stale_accounts(self, *_: Any, **__: Any) -> None:
+        """Nothing."""
+
     def event(self, *_: Any, **__: Any) -> None:
         """Nothing."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
 
-from tests.crash import child
 from tests.crash.calls import Call
 from tests.crash.child import Numbered, Orders
 
@@ -21,7 +21,7 @@ def _signals(monkeypatch: pytest.MonkeyPatch) -> None:
         assert number == signal.SIGKILL
         raise Killed
 
-    monkeypatch.setattr(child.os, "kill", kill)
+    monkeypatch.setattr(os, "kill", kill)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

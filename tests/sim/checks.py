@@ -77,6 +77,13 @@ class Checker:
         rows = self.world.ground.checker.rows(STORED, account=account.mono_id)
         return {row.pop("mono_transaction_id"): tuple(row.values()) for row in rows}
 
+    def is_dead_letter(self, mono_id: str) -> bool:
+        """Whether an account has failed so often that nobody asks any more."""
+        found = self.world.ground.checker.rows(
+            "SELECT dead_lettered_at IS NOT NULL AS dead FROM bank_accounts WHERE mono_account_id = :id", id=mono_id
+        )
+        return bool(found[0]["dead"])
+
     def _only_grows(self, state: dict[str, Any]) -> list[str]:
         before = self.before.get(state["mono_account_id"])
         if before is None:

@@ -26,7 +26,10 @@ class Hangs(AssertionError):
 
 
 class Baton:
-    """The gate of one worker. `fuse` counts the half calls (before, after) until it dies; None is never."""
+    """The gate of one worker. `fuse` counts the half calls (before, after) until it dies; None is never.
+
+    `flushes` counts the flushes that it has committed.
+    """
 
     def __init__(self) -> None:
         self.fuse: int | None = None
@@ -36,6 +39,7 @@ class Baton:
         self.on_call: Callable[[Call], None] = lambda _call: None
         self.on_answer: Callable[[Call], None] = lambda _call: None
         self.run_on = False
+        self.flushes = 0
         self._go = threading.Semaphore(0)
         self._stopped = threading.Semaphore(0)
 

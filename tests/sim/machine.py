@@ -11,8 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from local.sandbox.effects.answers import Body, RateLimited, Status
 from local.sandbox.faults import Fault
+from mono_pipeline.adapters.account_store import AccountStore
 from mono_pipeline.adapters.queue import FetchRequested
 from mono_pipeline.adapters.suspicion_store import SuspicionStore
+from mono_pipeline.core.dead_letter import FAILURES_IN_A_ROW
 from mono_pipeline.core.errors import PipelineError
 from tests.crash.calls import Died
 from tests.sim.checks import Checker
@@ -48,6 +50,19 @@ FAULTS: Final[dict[str, BaseEffect]] = {
     "half an answer": Body(text='{"status": "successful", "data": ['),
     "html": Body(text="<html>down for maintenance</html>"),
 }
+BREAKS: Final[dict[str, dict[str, object]]] = {
+    "a negative amount": {"amount": -5},
+    "an amount with a fraction": {"amount": 12.5},
+    "an unknown direction": {"type": "reversal"},
+    "no day": {"date": "yesterday"},
+    "no id": {"id": None},
+}
+
+# dead letters that have had a minute, and that no queue took
+UNHEARD: Final = """
+SELECT mono_account_id, dead_letter_run FROM bank_accounts
+WHERE dead_lettered_at < pipeline_now() - interval '60 seconds' AND dead_letter_run::text <> ALL (:letters::text[])
+"""
 
 
 @dataclass
@@ -159,6 +174,22 @@ class PipelineMachine(RuleBasedStateMachine):
             self.world.sandbox.twin(chosen.mono_id, transaction=known)
             self._bank("twin")
 
+    @rule(account=index, row=index, how=st.sampled_from(sorted(BREAKS)))
+    def break_row(self, account: int, row: int, how: str) -> None:
+        """Mono shows one of the bank's rows broken, until it is repaired."""
+        _, known = self._row(account, row)
+        if known:
+            self.world.broken_rows[known] = BREAKS[how]
+            self._bank(f"broken: {how}")
+
+    @precondition(lambda self: self.world.broken_rows)
+    @rule(number=index)
+    def repair_row(self, number: int) -> None:
+        """A row that came broken comes as the bank has it."""
+        known = sorted(self.world.broken_rows)
+        del self.world.broken_rows[known[number % len(known)]]
+        self._bank("repaired")
+
     @precondition(lambda self: self.reminting)
     @rule(account=index)
     def remint(self, account: int) -> None:
@@ -197,6 +228,39 @@ class PipelineMachine(RuleBasedStateMachine):
         path = "*" if page is None else "*/transactions"
         self.world.sandbox.inject(Fault(effect=FAULTS[kind], path=path, page=page, times=times))
         TALLY.rules[f"mono fails: {kind}"] += 1
+
+    @rule(account=index)
+    def until_a_dead_letter(self, account: int) -> None:
+        """Mono fails for an account again and again, until nobody asks any more."""
+        chosen = self._account(account).mono_id
+        self.world.sandbox.inject(Fault(effect=FAULTS["500"], path="*/transactions", account=chosen, times=None))
+        for _ in range(FAILURES_IN_A_ROW):
+            self.world.let_pass(TICK)
+            self._run_out(self.world.deliver(self._webhook(account)), None, "worker")
+        self.world.end_faults()
+        TALLY.rules["dead letters"] += self.checker.is_dead_letter(chosen)
+
+    # --- what is stored
+
+    @rule(account=index, row=st.integers(0, 7), flushes=st.sampled_from([1, 1, 1, 0, 2]))
+    def tamper(self, account: int, row: int, flushes: int) -> None:
+        """A stored amount is changed behind the engine's back while it is at work, and set right when it has ended.
+
+        Before the row is landed, the run sets it right; after it, it must not say `verified`, which the check of every
+        step tells.
+        """
+        chosen = self._account(account)
+        life = self.world.deliver(self._webhook(account))
+        while not life.over and life.baton.flushes < flushes:
+            life.advance(1)
+        self.checker.check()
+        changed = None if life.over else self.world.tamper(chosen, row)
+        self._run_out(life, None, "worker")
+        self.checker.check()
+        if changed:
+            TALLY.rules[
+                "tampered with, " + ("and left so" if self.world.undo(changed) else "set right by the run")
+            ] += 1
 
     # --- time and the switch
 
@@ -289,6 +353,12 @@ class PipelineMachine(RuleBasedStateMachine):
         if self._decide(same=same):
             TALLY.rules["accepted" if same else "rejected"] += 1
 
+    @rule(account=index)
+    def revive(self, account: int) -> None:
+        """The operator wants an account looked after again that was a dead letter."""
+        if self._revive(self._account(account)):
+            TALLY.rules["revived dead letter"] += 1
+
     @invariant()
     def holds(self) -> None:
         """Every invariant, after every step."""
@@ -313,6 +383,7 @@ class PipelineMachine(RuleBasedStateMachine):
     def _settle(self) -> None:
         world = self.world
         world.sandbox.clear_faults()
+        world.broken_rows.clear()
         world.flag.value = "true"
         for account in world.accounts:
             world.sandbox.reauthorise(account.mono_id)
@@ -323,6 +394,7 @@ class PipelineMachine(RuleBasedStateMachine):
         for seconds in (TICK, 8 * DAY, 8 * DAY, 8 * DAY):
             world.let_pass(seconds)
             self._run_out(world.tick(), None, "tick")
+            self._answer_dead_letters()
             for _ in range(20):
                 if not world.messages:
                     break
@@ -332,10 +404,19 @@ class PipelineMachine(RuleBasedStateMachine):
             self.checker.check()
         self._tables_are_the_bank()
 
+    def _answer_dead_letters(self) -> None:
+        """A tick was the last chance to tell the queue of a dead letter; then the operator has it looked after."""
+        unheard = self.world.ground.checker.rows(UNHEARD, letters=[letter.run_id for letter in self.world.dead_letters])
+        assert not unheard, f"dead letters of which the queue has not heard: {unheard}"
+        for account in self.world.accounts:
+            self._revive(account)
+
     def _tables_are_the_bank(self) -> None:
         world = self.world
         left = world.ground.checker.rows("SELECT run_id, kind FROM sync_runs WHERE status = 'running'")
         assert not left, f"I4 asked for and never served: {left}"
+        doubtful = world.ground.checker.rows("SELECT payload FROM quarantined_transactions WHERE closed_at IS NULL")
+        assert not doubtful, f"I6 the bank has repaired every row, and these are still in question: {doubtful}"
         for account in world.accounts:
             bank, stored = account.shown[-1], self.checker.stored(account)
             lost = {key: row for key, row in bank.items() if stored.get(key) != row}
@@ -403,6 +484,13 @@ class PipelineMachine(RuleBasedStateMachine):
             outcome = type(life.error).__name__ if life.error is not None else str(life.outcome)
             if not outcome.startswith("TickResult"):
                 TALLY.seen[f"{life.label}: {outcome}"] += 1
+
+    def _revive(self, account: Account) -> bool:
+        known = self.checker.is_dead_letter(account.mono_id)
+        if known:
+            store = AccountStore(self.world.ground.checker)
+            store.revive(store.find(account.mono_id).id)
+        return known
 
     def _decide(self, *, same: bool) -> bool:
         store = SuspicionStore(self.world.ground.checker)

@@ -7,7 +7,7 @@ import json
 import time
 import traceback
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -66,7 +66,7 @@ def attempt(job: tuple[int, int, bool]) -> dict[str, Any] | str:
     try:
         return run_sequences(number, sequences, shrink=not as_found)
     except BaseException:  # noqa: BLE001 - whatever it is, it is shown
-        again = f"python -m tests.sim --seed {number} --n {sequences} --workers 1"
+        again = f".venv/bin/python -m tests.sim --seed {number} --n {sequences} --workers 1"
         return f"{traceback.format_exc()}\nSeed {number} fails. See it again: {again}\n"
 
 
@@ -124,7 +124,6 @@ def _ground() -> Iterator[Ground]:
     with (
         TemporaryDirectory(prefix="mono-pipeline-sim-") as folder,
         PostgresServer.start(Path(folder) / "cluster", settings=FAST) as server,
+        closing(Ground(server)) as ground,
     ):
-        ground = Ground(server)
         yield ground
-        ground.close()

@@ -30,3 +30,4 @@ def test_whatever_happens_the_tables_are_the_bank_or_say_that_they_are_not(shard
         raise
     keep(done)
     assert done["sequences"] >= sequences
+    assert done["seen"]["flush committed"], "the check of each flush's fence saw none"

@@ -5,14 +5,18 @@ Time is virtual: `pipeline_now()` is an epoch plus a sequence of milliseconds, e
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local.sandbox.effects.contents import Rows
+from local.sandbox.faults import Fault
 from local.sandbox.sandbox import Sandbox
 from local.sandbox.transport import SandboxTransport
+from local.sandbox.wire import encode_row
 from local.sandbox.world import DEFAULT_KEY
 from mono_pipeline.adapters.migrator import migrate
 from mono_pipeline.adapters.parameters import Parameter
@@ -33,7 +37,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from local.postgres import PostgresServer
+    from local.sandbox.message import RequestParts
+    from local.sandbox.pages import Page
     from mono_pipeline.adapters.queue import FetchRequested
+    from mono_pipeline.core.dead_letter import FetchFailed
     from mono_pipeline.core.run import LeasedRun
     from mono_pipeline.usecases.collaborators import Collaborators
 
@@ -62,6 +69,22 @@ TRUNCATE {tables};
 {seeds}SET session_replication_role = origin;
 UPDATE provider_budget SET refilled_at = timestamptz '{epoch}';
 ALTER SEQUENCE sim_milliseconds RESTART
+"""
+
+# Only while its account is being read: what is changed after a run has ended is no run's to answer for.
+TAMPER = """
+WITH chosen AS (
+  SELECT t.id FROM bank_transactions t JOIN bank_accounts a ON a.id = t.account_id
+  JOIN sync_runs r ON r.run_id = a.lease_run_id AND r.status = 'running'
+  WHERE a.mono_account_id = :account AND t.disappeared_at IS NULL
+  ORDER BY t.booking_date DESC, t.mono_transaction_id OFFSET :row LIMIT 1
+)
+UPDATE bank_transactions t SET amount_minor = amount_minor + 1 FROM chosen WHERE t.id = chosen.id
+RETURNING t.id, t.version, t.amount_minor
+"""
+UNDO = """
+UPDATE bank_transactions SET amount_minor = amount_minor - 1
+WHERE (id, version, amount_minor) = (:id, :version, :amount_minor) RETURNING id
 """
 
 type Row = dict[str, Any]
@@ -119,6 +142,18 @@ class Account:
     taken_out: list[Callable[[], None]] = field(default_factory=list)
 
 
+class BrokenRows(Rows):
+    """Shows rows otherwise than they are, by their id."""
+
+    by_id: dict[str, dict[str, Any]]
+
+    def on_page(self, page: Page, request: RequestParts) -> None:
+        """Put the broken fields in."""
+        del request
+        shown = [json.loads(row) for row in page.rows]
+        page.rows = [encode_row({**row, **self.by_id.get(row["id"], {})}) for row in shown]
+
+
 class Watcher:
     """The observer of one life: knows which run it works on."""
 
@@ -136,6 +171,9 @@ class Watcher:
     def zero_transactions(self, _run: Any) -> None:
         """Count it."""
         self._world.seen["zero transactions"] += 1
+
+    def stale_accounts(self, *_: Any, **__: Any) -> None:
+        """Nothing to do."""
 
     def event(self, name: str, run: LeasedRun | None, **_fields: Any) -> None:
         """Note the run that begins or goes on."""
@@ -197,7 +235,12 @@ class World:
         ground.forget()
         self.ground = ground
         self.sandbox = Sandbox(seed="sim", now=EPOCH)
+        broken = BrokenRows(by_id={})
+        self.broken_rows = broken.by_id
+        self._breaks = Fault(effect=broken, path="*/transactions", times=None)
+        self.end_faults()
         self.messages: list[Message] = []
+        self.dead_letters: list[FetchFailed] = []
         self.flag = Flag()
         self.lives: list[tuple[Life, Message | None]] = []
         self.seen: Counter[str] = Counter()
@@ -220,12 +263,28 @@ class World:
             id=mono_id,
         )
 
+    def end_faults(self) -> None:
+        """Mono answers well again; rows that are broken stay so."""
+        self.sandbox.clear_faults()
+        self.sandbox.inject(self._breaks)
+
     def note_shown(self) -> None:
         """Keep what Mono shows of each account from now on."""
         for account in self.accounts:
             rows = {row["id"]: as_stored(row) for row in self.sandbox.truth(account.mono_id)["copy"]}
             if not account.shown or account.shown[-1] != rows:
                 account.shown.append(rows)
+
+    # --- what is stored
+
+    def tamper(self, account: Account, row: int) -> Row | None:
+        """Change a stored amount of an account that is being read, as who owns the table; what it is now."""
+        changed = self.ground.checker.rows(TAMPER, account=account.mono_id, row=row)
+        return changed[0] if changed else None
+
+    def undo(self, changed: Row) -> bool:
+        """Set it right, unless a run has done so."""
+        return bool(self.ground.checker.rows(UNDO, **changed))
 
     # --- time
 
@@ -301,18 +360,21 @@ class World:
             daily=Queue(self, "daily"),  # type: ignore[arg-type]
             backfill=Queue(self, "backfill"),  # type: ignore[arg-type]
             observer=watcher,
+            dead_letters=self.dead_letters,
         )
         flushing = [False]
 
         def on_call(call: Call) -> None:
             if call.kind == "http" and call.name == "transactions page 1" and watcher.run is not None:
                 self._pass_begins(watcher.run)
-            if call.name == "flush_rows":
+            if call.name in {"land_rows", "land_first_rows", "recognise_rows"}:
                 flushing[0] = True
 
         def on_answer(call: Call) -> None:
             if call.name in {"COMMIT", "ROLLBACK"} and watcher.run is not None:
                 if call.name == "COMMIT" and flushing[0]:
+                    baton.flushes += 1
+                    self.seen["flush committed"] += 1
                     self._committed(watcher.run)
                 flushing[0] = False
 
