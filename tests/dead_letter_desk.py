@@ -167,10 +167,11 @@ class DeadLetterDesk:
 
     @contextmanager
     def mono_down(self) -> Iterator[None]:
-        """Mono answers everything about accounts with 500."""
+        """Mono answers everything about accounts with 500, while accounts that are not here have their answers."""
         self.pipeline.sandbox.inject(Fault(effect=Status(status=500), path="/v2/accounts/*", times=None))
         yield
         self.pipeline.sandbox.clear_faults()
+        self.pipeline.rows("UPDATE provider_budget SET failing_accounts = '{}'")
 
     def standing(self, account: str) -> dict[str, Any]:
         """What the tables say of an account as a dead letter."""

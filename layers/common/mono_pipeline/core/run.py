@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
     from mono_pipeline.core.booking import DateWindow
+
+BACKFILL: Final = "backfill"  # `requested_by` of months that a person has asked for
 
 
 class RunKind(StrEnum):

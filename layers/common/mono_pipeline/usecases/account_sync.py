@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mono_pipeline.adapters.comparison_store import ComparisonStore
+from mono_pipeline.adapters.rate_budget import OPEN_SECONDS
 from mono_pipeline.core import schedule
-from mono_pipeline.core.classify import TreatmentKind, classify
+from mono_pipeline.core.classify import ErrorReason, TreatmentKind, classify
 from mono_pipeline.core.completeness import MAX_PASSES, PassJudgement, PassOutcome, judge_pass, judge_unclear_total
 from mono_pipeline.core.dead_letter import FetchFailed
 from mono_pipeline.core.errors import (
@@ -23,7 +24,7 @@ from mono_pipeline.core.errors import (
     ProviderPaused,
 )
 from mono_pipeline.core.reading import plan_reading
-from mono_pipeline.core.run import LinkStatus, RunStatus
+from mono_pipeline.core.run import BACKFILL, LinkStatus, RunKind, RunStatus
 from mono_pipeline.core.verdict import Verdict, VerdictKind, VerdictReason, unverifiable
 from mono_pipeline.usecases.closer_look import CloserLook
 from mono_pipeline.usecases.conclusion import Conclusion
@@ -34,6 +35,7 @@ from mono_pipeline.usecases.run_watch import RunWatch, fetch_stage
 
 if TYPE_CHECKING:
     from mono_pipeline.adapters.transaction_store import PassReading
+    from mono_pipeline.core.classify import Treatment
     from mono_pipeline.core.dead_letter import FailureStreak
     from mono_pipeline.core.deadline import Deadline
     from mono_pipeline.core.discrepancy import Discrepancy
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from mono_pipeline.core.wire import AccountSnapshot
     from mono_pipeline.usecases.collaborators import Collaborators
 
-_BLOCKED_PROVIDER_SECONDS = 60.0  # a blocked provider is probed once a minute
+_DOWN = frozenset({ErrorReason.MONO_UNREACHABLE, ErrorReason.MONO_SERVER_ERROR})  # an outage, if others see it too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,7 @@ class AccountSync:
             patience=self._with.patience(),
             executor=self._with.executor,
             deadline=deadline,
+            background=run.kind is RunKind.FULL or run.requested_by == BACKFILL,
         )
         try:
             return self._told(self._read_or_fail(run, deadline, calls), calls)
@@ -217,10 +220,10 @@ class AccountSync:
     def _mono_failed(self, run: LeasedRun, error: MonoError, deadline: Deadline, calls: PaidCalls) -> RunEnd:
         """What the error table says, once the attempts in place are used up."""
         treatment = classify(error)
-        if isinstance(error, MonoRateLimited):
-            return self._pause_everybody(run, ProviderPaused(treatment.defer_seconds, treatment.reason))
-        if treatment.kind is TreatmentKind.PROVIDER_SUSPECT and self._provider_fails(deadline, calls):
-            return self._pause_everybody(run, ProviderPaused(_BLOCKED_PROVIDER_SECONDS, treatment.reason))
+        if isinstance(error, MonoRateLimited):  # everybody is held back already
+            return self._paused(run, ProviderPaused(treatment.defer_seconds, treatment.reason))
+        if self._shuts_out_everybody(run, treatment, deadline, calls):
+            return self._circuit_opened(run, treatment)
         blocked = treatment.kind in {TreatmentKind.PROVIDER_SUSPECT, TreatmentKind.ACCOUNT_BLOCKED}
         failed = self._end(
             run,
@@ -243,9 +246,17 @@ class AccountSync:
             return True
         return False
 
-    def _pause_everybody(self, run: LeasedRun, pause: ProviderPaused) -> RunEnd:
-        self._with.budget.pause(pause.seconds, pause.reason)
-        return self._paused(run, pause)
+    def _shuts_out_everybody(self, run: LeasedRun, treatment: Treatment, deadline: Deadline, calls: PaidCalls) -> bool:
+        """Whether the circuit is open now, for Mono serves nobody: as a probe says, or accounts in a row."""
+        if treatment.kind is TreatmentKind.PROVIDER_SUSPECT and self._provider_fails(deadline, calls):
+            self._with.budget.open_circuit(treatment.reason)
+            return True
+        return treatment.reason in _DOWN and self._with.budget.failed(run.account.id, treatment.reason)
+
+    def _circuit_opened(self, run: LeasedRun, treatment: Treatment) -> RunEnd:
+        self._with.observer.error(run, fetch_stage(run), treatment.reason)
+        self._with.observer.event("mono.provider.circuit_opened", run, reason=treatment.reason)
+        return self._paused(run, ProviderPaused(OPEN_SECONDS, treatment.reason))
 
     def _end(  # every way to end without success
         self,

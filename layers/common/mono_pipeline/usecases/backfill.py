@@ -11,7 +11,7 @@ from mono_pipeline.core.booking import DateWindow
 from mono_pipeline.core.errors import AccountBlocked, InvalidInput
 from mono_pipeline.core.flag import decide
 from mono_pipeline.core.identity import parse_account_id
-from mono_pipeline.core.run import LinkStatus, RunKind
+from mono_pipeline.core.run import BACKFILL, LinkStatus, RunKind
 from mono_pipeline.usecases.account_check import read_days
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     type Event = dict[str, Any]
 
-REQUESTED_BY = "backfill"
+REQUESTED_BY = BACKFILL
 _SQL = statements("backfill")
 
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from mono_pipeline.core.classify import classify
-from mono_pipeline.core.errors import MonoError, MonoNotFound, MonoRateLimited, MonoRejected, ProviderPaused
+from mono_pipeline.core.errors import MonoError, MonoNotFound, MonoRejected, ProviderPaused
 from mono_pipeline.usecases.paid_calls import PaidCalls
 
 if TYPE_CHECKING:
@@ -44,10 +44,7 @@ def look_up(collaborators: Collaborators, account_id: str, deadline: Deadline) -
     except MonoError as error:
         if _is_absent(error):
             return MonoPage(absent=True)
-        treatment = classify(error)
-        if isinstance(error, MonoRateLimited):
-            collaborators.budget.pause(treatment.defer_seconds, treatment.reason)
-        return _later(treatment.defer_seconds)
+        return _later(classify(error).defer_seconds)
     finally:
         collaborators.budget.give_back()
 

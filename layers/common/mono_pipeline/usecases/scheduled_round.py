@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mono_pipeline.usecases.lifecycle import Lifecycle
 from mono_pipeline.usecases.paid_calls import PaidCalls
+from mono_pipeline.usecases.provider_probe import probe_provider
 from mono_pipeline.usecases.realtime_refresh import RealtimeRefresh
 from mono_pipeline.usecases.schedule_repair import RepairResult, ScheduleRepair
 from mono_pipeline.usecases.schedule_tick import ScheduleTick, TickResult
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mono_pipeline.core.deadline import Deadline
     from mono_pipeline.usecases.collaborators import Collaborators
 
+_PROBE_SECONDS: Final = 10.0
 _EVENT_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 10.0
 _STALE_SECONDS: Final = 5.0
@@ -44,6 +46,8 @@ class ScheduledRound:
 
         While the flag is off for everyone nothing is touched. Raises DependencyUnavailable.
         """
+        if not self._with.flag.read().off_for_everyone:
+            probe_provider(self._with, deadline.within(_PROBE_SECONDS))
         tick = ScheduleTick(self._with).tick(deadline)
         reading = self._with.flag.read()
         if reading.off_for_everyone:

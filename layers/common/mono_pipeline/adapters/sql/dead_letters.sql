@@ -136,8 +136,10 @@ FROM dead_letter_decisions WHERE action_id = :action_id AND outcome <> :not_matc
 ORDER BY sent_at, message_id LIMIT :limit;
 
 -- name: provider_pause
-SELECT extract(epoch FROM paused_until - pipeline_now())::float8 AS seconds, pause_reason AS reason
-FROM provider_budget WHERE provider = 'mono' AND paused_until > pipeline_now();
+-- Nobody may call Mono, or only a probe may: the circuit is open.
+SELECT greatest(0, extract(epoch FROM coalesce(paused_until, probe_until) - pipeline_now()))::float8 AS seconds,
+       coalesce(pause_reason, open_reason) AS reason
+FROM provider_budget WHERE provider = 'mono' AND (paused_until > pipeline_now() OR opened_at IS NOT NULL);
 
 -- name: quarantine_message
 -- A message that nobody can read, once, however often it is delivered.
