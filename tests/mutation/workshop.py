@@ -24,7 +24,7 @@ PACKAGE: Final = ROOT / "layers" / "common" / "mono_pipeline"
 NOT_MUTATED: Final = ("errors", "observer")  # words and a protocol; nothing that decides
 # What the core's tests read besides it.
 BESIDES: Final = ("docs", "local", "events")
-TESTS: Final = ("core", "flag", "wire", "webhook", *(f"test_{name}.py" for name in (
+TESTS: Final = ("core", "flag", "lifecycle", "wire", "webhook", *(f"test_{name}.py" for name in (
     "booking", "classify", "deadline", "identity", "mono_address", "retry_after",
 )))  # fmt: skip
 _SETTINGS = """
