@@ -112,8 +112,9 @@ def _add(record: dict[str, Any], sample: Sample) -> None:
     if sample.account and not (metric.by_account and record.get(_ACCOUNT)):
         raise ValueError(f"{metric.name} has no metric of this account")
     for name, value in {**sample.words, metric.name: sample.value}.items():
-        if record.setdefault(name, value) != value:
+        if name in record and record[name] != value:
             raise ValueError(f"{name} cannot be {record[name]} and {value} in one line")
+        record[name] = value
 
 
 def _directive(sample: Sample) -> dict[str, Any]:
