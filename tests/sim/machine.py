@@ -244,17 +244,18 @@ class PipelineMachine(RuleBasedStateMachine):
 
     @rule(account=index, row=st.integers(0, 7), flushes=st.sampled_from([1, 1, 1, 0, 2]))
     def tamper(self, account: int, row: int, flushes: int) -> None:
-        """A stored amount is changed behind the engine's back while it is at work, and set right when it has ended.
+        """A kobo is moved from row to row behind the engine's back while it is at work, and back when it has ended.
 
         Before the row is landed, the run sets it right; after it, it must not say `verified`, which the check of every
-        step tells.
+        step tells. Whatever keeps a worker from its work has passed.
         """
         chosen = self._account(account)
+        self._clear_the_way(chosen)
         life = self.world.deliver(self._webhook(account))
         while not life.over and life.baton.flushes < flushes:
             life.advance(1)
         self.checker.check()
-        changed = None if life.over else self.world.tamper(chosen, row)
+        changed = [] if life.over else self.world.tamper(chosen, row)
         self._run_out(life, None, "worker")
         self.checker.check()
         if changed:
@@ -484,6 +485,12 @@ class PipelineMachine(RuleBasedStateMachine):
             outcome = type(life.error).__name__ if life.error is not None else str(life.outcome)
             if not outcome.startswith("TickResult"):
                 TALLY.seen[f"{life.label}: {outcome}"] += 1
+
+    def _clear_the_way(self, account: Account) -> None:
+        self.world.end_faults()
+        self.world.flag.value = "true"
+        self.world.let_pass(TICK)
+        self._revive(account)
 
     def _revive(self, account: Account) -> bool:
         known = self.checker.is_dead_letter(account.mono_id)

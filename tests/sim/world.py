@@ -71,20 +71,29 @@ UPDATE provider_budget SET refilled_at = timestamptz '{epoch}';
 ALTER SEQUENCE sim_milliseconds RESTART
 """
 
-# Only while its account is being read: what is changed after a run has ended is no run's to answer for.
+# A kobo of one row is made the next one's, so that the running balances carry on and only comparing tells. Only while
+# the account is being read: what is changed after a run has ended is no run's to answer for.
 TAMPER = """
-WITH chosen AS (
-  SELECT t.id FROM bank_transactions t JOIN bank_accounts a ON a.id = t.account_id
+WITH live AS MATERIALIZED (
+  SELECT t.*, CASE t.direction WHEN 'credit' THEN 1 ELSE -1 END AS sign
+  FROM bank_transactions t JOIN bank_accounts a ON a.id = t.account_id
   JOIN sync_runs r ON r.run_id = a.lease_run_id AND r.status = 'running'
-  WHERE a.mono_account_id = :account AND t.disappeared_at IS NULL
-  ORDER BY t.booking_date DESC, t.mono_transaction_id OFFSET :row LIMIT 1
+  WHERE a.mono_account_id = :account AND t.disappeared_at IS NULL AND t.amount_minor > 0
+),
+chosen AS (
+  SELECT one.id AS one, next.id AS next FROM live one JOIN live next
+    ON next.id <> one.id AND next.balance_after_minor - next.sign * next.amount_minor = one.balance_after_minor
+  ORDER BY one.booking_date DESC, one.mono_transaction_id, next.mono_transaction_id OFFSET :row LIMIT 1
 )
-UPDATE bank_transactions t SET amount_minor = amount_minor + 1 FROM chosen WHERE t.id = chosen.id
-RETURNING t.id, t.version, t.amount_minor
+UPDATE bank_transactions t
+   SET amount_minor = l.amount_minor + l.sign * CASE WHEN l.id = one THEN 1 ELSE -1 END,
+       balance_after_minor = l.balance_after_minor + CASE WHEN l.id = one THEN 1 ELSE 0 END
+  FROM chosen, live l WHERE l.id IN (one, next) AND t.id = l.id
+RETURNING t.id, t.version, t.amount_minor AS amount_now, l.amount_minor AS amount, l.balance_after_minor AS balance
 """
 UNDO = """
-UPDATE bank_transactions SET amount_minor = amount_minor - 1
-WHERE (id, version, amount_minor) = (:id, :version, :amount_minor) RETURNING id
+UPDATE bank_transactions SET amount_minor = :amount, balance_after_minor = :balance
+WHERE (id, version, amount_minor) = (:id, :version, :amount_now) RETURNING id
 """
 
 type Row = dict[str, Any]
@@ -277,14 +286,14 @@ class World:
 
     # --- what is stored
 
-    def tamper(self, account: Account, row: int) -> Row | None:
-        """Change a stored amount of an account that is being read, as who owns the table; what it is now."""
-        changed = self.ground.checker.rows(TAMPER, account=account.mono_id, row=row)
-        return changed[0] if changed else None
+    def tamper(self, account: Account, row: int) -> list[Row]:
+        """Change two stored amounts of an account that is being read, as who owns the table; what was changed."""
+        return self.ground.checker.rows(TAMPER, account=account.mono_id, row=row)
 
-    def undo(self, changed: Row) -> bool:
-        """Set it right, unless a run has done so."""
-        return bool(self.ground.checker.rows(UNDO, **changed))
+    def undo(self, changed: list[Row]) -> bool:
+        """Set right what no run has; whether there was anything left to do."""
+        undone = [row for row in changed if self.ground.checker.rows(UNDO, **row)]
+        return bool(undone)
 
     # --- time
 
