@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 FAILURES, LATENCY, EMPTY = "MonoPipelineHighFailureRate", "MonoPipelineLatencySLA", "MonoPipelineZeroTransactions"
 REQUIRED: Final = frozenset({FAILURES, LATENCY, EMPTY})
 BACK_DATE: Final = 420  # seconds: five minutes are the rules' offset
-HEALTHY_SECONDS: Final = 480  # of the run in real time
+HEALTHY_SECONDS: Final = 420  # of the run in real time
 DETECTION_SECONDS: Final = 600  # the longest that an alert may take in real time
 _PATIENCE: Final = 45.0
 _BUCKETS: Final = ("0.25", "0.5", "1", "2", "4", "8", "30", "+Inf")
@@ -244,7 +244,7 @@ def realtime(proof: Proof, folder: Path) -> None:
         while time.monotonic() < give_up:
             scenes.healthy(rounds=1)
             reader.take()
-            time.sleep(15)
+            time.sleep(30)
         early = chain.firing() & REQUIRED
         proof.note(
             "realtime-healthy",
@@ -256,10 +256,11 @@ def realtime(proof: Proof, folder: Path) -> None:
         since = _play_faults(scenes, reader)
         seen: dict[str, float] = {}
         while REQUIRED - seen.keys() and time.monotonic() < max(since.values()) + DETECTION_SECONDS:
+            scenes.slow()  # it stays slow: p95 is over ten minutes, most of which were healthy
             reader.take()
             for name in (chain.firing() & REQUIRED) - seen.keys():
                 seen[name] = time.monotonic() - since[name]
-            time.sleep(1)
+            time.sleep(5)
         for name in sorted(REQUIRED):
             took = round(seen[name]) if name in seen else None
             proof.note(
@@ -278,10 +279,11 @@ def realtime(proof: Proof, folder: Path) -> None:
 
 def _play_faults(scenes: Scenes, reader: LogFolder) -> dict[str, float]:
     since: dict[str, float] = {}
-    for name, play in ((FAILURES, scenes.failures), (LATENCY, scenes.slow), (EMPTY, scenes.empty)):
+    for name, play in ((FAILURES, scenes.failures), (EMPTY, scenes.empty)):
         play()
         reader.take()
-        since[name] = time.monotonic()
+        since[name] = time.monotonic()  # the last of the errors is written
+    since[LATENCY] = time.monotonic()  # from here on the bank is slow
     return since
 
 
