@@ -16,6 +16,7 @@ from mono_pipeline.adapters.emf import (
     DEAD_LETTERS,
     DECISIONS,
     ERRORS,
+    IDS,
     QUARANTINED,
     RATE_WAIT,
     RUNS,
@@ -127,8 +128,9 @@ class Telemetry:
         if name == "mono.pipeline.completed" and fields["status"] == RunStatus.COMPLETED and fields["rows_seen"]:
             own = run is not None and self._own(run, failing=False)
             samples.append(Sample(metric=ZERO, value=0, account=own))
+        ids = {name: str(fields[name]) for name in IDS if fields.get(name)}
         for together in _apart(samples):
-            self._emit(run, *together)
+            self._emit(run, *together, ids=ids)
 
     def tick(self) -> None:
         """`…_ticks_total`, and a zero for every series that an alert waits for: CloudWatch lists new ones late."""
