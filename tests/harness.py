@@ -302,7 +302,7 @@ class Pipeline:
 
     def truth(self, account_id: str, *, of: str = "bank") -> dict[str, tuple[Any, ...]]:
         """The bank's rows in the same form."""
-        return {row["id"]: _as_stored(row) for row in self.sandbox.truth(account_id)[of]}
+        return {row["id"]: as_stored(row) for row in self.sandbox.truth(account_id)[of]}
 
     def take_out(self, account_id: str, transaction: str) -> Callable[[], None]:
         """The bank no longer shows a row; calling what is returned shows it again, under its old id."""
@@ -420,7 +420,8 @@ class Pipeline:
         return self.clock_offset
 
 
-def _as_stored(row: dict[str, Any]) -> tuple[Any, ...]:
+def as_stored(row: dict[str, Any]) -> tuple[Any, ...]:
+    """A row of the bank (its wire document) in the form of `Pipeline.stored`."""
     from datetime import datetime  # noqa: PLC0415 - only here
 
     day = booking_date(datetime.fromisoformat(row["date"]))
