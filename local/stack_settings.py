@@ -81,6 +81,7 @@ class StackSettings:
         visibility_seconds: of the work queues; None: as the template says.
         concurrency: execution environments per function at most.
         sandbox: options of `python -m local.sandbox` (`accounts`, `transactions`, `seed`, `replay`, ...).
+        monitoring: also start the monitoring chain, where its programs are installed.
         postgres: server settings by name.
     """
 
@@ -93,6 +94,7 @@ class StackSettings:
     visibility_seconds: int | None = None
     concurrency: int = 4
     sandbox: Mapping[str, str] = field(default_factory=dict)
+    monitoring: bool = False
     postgres: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -118,6 +120,7 @@ class StackSettings:
             secrets={name: environ[name] for name in SECRETS if environ.get(name)},
             variables={name: environ[name] for name in VARIABLES if environ.get(name)},
             tick_seconds=_tick_seconds(environ),
+            monitoring=True,
             sandbox={name: environ[variable] for name, variable in _SANDBOX_VARIABLES.items() if environ.get(variable)},
         )
 

@@ -1,0 +1,58 @@
+"""The real chain: what `make monitoring-test` and `make up` stand on, where the programs are installed."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from local.cloudwatch.log_folder import LogFolder
+from local.cloudwatch.points import Points
+from local.cloudwatch.server import CloudWatchServer
+from local.monitoring import QUICK, Chain, missing
+from local.monitoring_contract import ERRORS
+from local.monitoring_test import BACK_DATE, by_contract, differences, wait_for
+from local.stack import EmbeddedStack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.xdist_group("monitoring-chain"),
+    pytest.mark.skipif(missing() is not None, reason=str(missing())),
+]
+
+
+def test_a_value_that_prometheus_does_not_have_is_seen(tmp_path: Path) -> None:
+    """The comparison of `make monitoring-test`, with one value more at CloudWatch after all was read."""
+    (tmp_path / "contract.log").write_text("".join(f"{line}\n" for line in by_contract(int(time.time() * 1000))))
+    points = Points(back_date=BACK_DATE)
+    LogFolder(tmp_path, points).take()
+    with CloudWatchServer(points) as cloudwatch, Chain(tmp_path / "c", cloudwatch=cloudwatch.url, pace=QUICK) as chain:
+        assert wait_for(lambda: not differences(chain, points), seconds=60)
+        (series,) = [one for one in points.series() if one.name == ERRORS.full_name and len(one.dimensions) == 3]
+        late = ERRORS.line(at=int(time.time() * 1000), value=1, stage="sync", reason="mono_server_error")
+        (tmp_path / "late.log").write_text(f"{late}\n")
+        LogFolder(tmp_path, points, start={"contract.log": 1 << 40}).take()
+        assert sum(points.total(series)) == 2.5
+        assert differences(chain, points)
+
+
+def test_make_up_has_the_chain(tmp_path: Path) -> None:
+    """Prometheus answers where `stack.json` says, and reads both exporters."""
+    with EmbeddedStack(tmp_path / "stack", monitoring=True, sandbox={"accounts": "0"}) as stack:
+        prometheus = stack.record["prometheus"]
+        asked = httpx.Client(base_url=prometheus, trust_env=False)
+        with asked:
+            targets = asked.get("/api/v1/targets").json()["data"]["activeTargets"]
+        assert {target["labels"]["job"] for target in targets} == {"mono-pipeline-cloudwatch", "mono-pipeline-accounts"}
+        exporter = next(
+            target["scrapeUrl"] for target in targets if target["labels"]["job"] == "mono-pipeline-accounts"
+        )
+        assert 'taxpoynt_mono_pipeline_accounts{link_status="linked"} 0.0' in httpx.get(exporter, trust_env=False).text
+        assert {"prometheus", "alertmanager", "yace", "cloudwatch", "account-exporter"} <= set(
+            stack.record["processes"]
+        )
