@@ -146,7 +146,8 @@ class RealtimeRefresh:
         deadline: Deadline,
     ) -> _Made | Refusal:
         """The token first, then the reservation, then the call: what is reserved is called for at once."""
-        if not self._with.budget.take(1).tokens:
+        # a probe of an open circuit must not be a call that costs money and that nobody repeats
+        if not self._with.budget.take(1).tokens or self._with.budget.probing:
             return self._refused(target, Refusal.RATE_BUDGET)
         cap_ngn = self._with.settings.realtime_monthly_cap_ngn
         call_id = self._store.reserve(

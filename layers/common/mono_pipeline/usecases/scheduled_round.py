@@ -52,14 +52,12 @@ class ScheduledRound:
         reading = self._with.flag.read()
         if reading.off_for_everyone:
             return RoundResult(tick=tick)
-        calls = PaidCalls(
-            budget=self._with.budget, patience=self._with.patience(), executor=self._with.executor, deadline=deadline
-        )
-        refresh, repair = RealtimeRefresh(self._with), ScheduleRepair(self._with, calls)
+        refresh = RealtimeRefresh(self._with)
+        repair = ScheduleRepair(self._with, self._calls(deadline, background=True))
         try:
             brought_forward = repair.bring_forward()
             events = Lifecycle(self._with).take_up_waiting(deadline.within(_EVENT_SECONDS))
-            jobs_ended = refresh.poll(calls, deadline.within(_POLL_SECONDS))
+            jobs_ended = refresh.poll(self._calls(deadline), deadline.within(_POLL_SECONDS))
             stale = StaleAccounts(self._with).tell(deadline.within(_STALE_SECONDS))
             realtime_calls = refresh.start_daily(reading, deadline)
             repaired = repair.walk(deadline)
@@ -72,4 +70,13 @@ class ScheduledRound:
             jobs_ended=jobs_ended,
             realtime_calls=realtime_calls,
             stale=stale,
+        )
+
+    def _calls(self, deadline: Deadline, *, background: bool = False) -> PaidCalls:
+        return PaidCalls(
+            budget=self._with.budget,
+            patience=self._with.patience(),
+            executor=self._with.executor,
+            deadline=deadline,
+            background=background,
         )
