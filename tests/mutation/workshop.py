@@ -84,6 +84,8 @@ class Workshop:
         shutil.copytree(ROOT / "tests" / "unit", home / "tests" / "unit", ignore=forgotten)
         # the handler's own test needs a function's folder; the core's does not
         (home / "tests" / "unit" / "webhook" / "test_webhook_answer.py").unlink(missing_ok=True)
+        for lives in ("link_lives.py", "webhook_life.py"):  # what the tests of links live through
+            shutil.copy(ROOT / "tests" / lives, home / "tests")
         (home / "tests" / "unit" / "conftest.py").write_text(_CONFTEST)
         (home / "pyproject.toml").write_text(
             _SETTINGS.format(

@@ -1,0 +1,1 @@
+"""What watches the pipeline: configuration to deploy, dashboards as code, the account exporter."""
