@@ -63,8 +63,8 @@ class Scenes:
             self._all("completed")
 
     def failures(self) -> None:
-        """Mono fails on its side, for every account."""
-        self._bank.inject(Fault(effect=Status(status=500), path="*/transactions", times=None))
+        """Mono refuses what is asked, for every account; at 500s all work would pause after a few."""
+        self._bank.inject(Fault(effect=Status(status=422), path="*/transactions", times=None))
         self._all("failed")
         self._bank.clear_faults()
 

@@ -44,15 +44,15 @@ def test_a_value_that_prometheus_does_not_have_is_seen(tmp_path: Path) -> None:
 def test_make_up_has_the_chain(tmp_path: Path) -> None:
     """Prometheus answers where `stack.json` says, and reads both exporters."""
     with EmbeddedStack(tmp_path / "stack", monitoring=True, sandbox={"accounts": "0"}) as stack:
-        prometheus = stack.record["prometheus"]
-        asked = httpx.Client(base_url=prometheus, trust_env=False)
-        with asked:
-            targets = asked.get("/api/v1/targets").json()["data"]["activeTargets"]
-        assert {target["labels"]["job"] for target in targets} == {"mono-pipeline-cloudwatch", "mono-pipeline-accounts"}
-        exporter = next(
-            target["scrapeUrl"] for target in targets if target["labels"]["job"] == "mono-pipeline-accounts"
-        )
-        assert 'taxpoynt_mono_pipeline_accounts{link_status="linked"} 0.0' in httpx.get(exporter, trust_env=False).text
+        with httpx.Client(base_url=stack.record["prometheus"], trust_env=False) as asked:
+
+            def targets() -> dict[str, str]:
+                active = asked.get("/api/v1/targets").json()["data"]["activeTargets"]
+                return {target["labels"]["job"]: target["scrapeUrl"] for target in active}
+
+            assert wait_for(lambda: len(targets()) == 2, seconds=30)
+            accounts = httpx.get(targets()["mono-pipeline-accounts"], trust_env=False)
+        assert 'taxpoynt_mono_pipeline_accounts{link_status="linked"} 0.0' in accounts.text
         assert {"prometheus", "alertmanager", "yace", "cloudwatch", "account-exporter"} <= set(
             stack.record["processes"]
         )

@@ -149,6 +149,17 @@ def test_the_environment_must_be_one_that_exists(environment: str) -> None:
         load({"ENVIRONMENT": environment})
 
 
+def test_accounts_with_metrics_of_their_own_are_few_and_well_formed() -> None:
+    """Each is paid for, and a mistyped one would be silently without."""
+    one, two = "64779d900000000000ab0001", "64779d900000000000ab0002"
+    assert load({}).account_metrics_allowlist == frozenset()
+    assert load({"ACCOUNT_METRICS_ALLOWLIST": f"{one}, {two}"}).account_metrics_allowlist == {one, two}
+    with pytest.raises(ConfigurationError, match=r"^ACCOUNT_METRICS_ALLOWLIST: holds what is no account id"):
+        load({"ACCOUNT_METRICS_ALLOWLIST": f"{one},{two[:-1]}"})
+    with pytest.raises(ConfigurationError, match=r"^ACCOUNT_METRICS_ALLOWLIST: has 51 accounts"):
+        load({"ACCOUNT_METRICS_ALLOWLIST": " ".join(f"{number:024x}" for number in range(51))})
+
+
 def test_a_word_out_of_a_list_must_be_in_the_list() -> None:
     """Neither a cost surprise nor plain text by a typo."""
     assert load({"ACCOUNT_METRICS_MODE": "off"}).account_metrics_mode == "off"

@@ -46,7 +46,7 @@ def test_a_copy_is_filled_when_mono_has_transactions(
     assert is_filled(account(data_status, *retrieved)) is filled
 
 
-@pytest.mark.parametrize(("mode", "own"), [("all", True), ("failing", True), ("allowlist", False), ("off", False)])
+@pytest.mark.parametrize(("mode", "own"), [("all", True), ("failing", True), ("allowlist", True), ("off", False)])
 def test_a_stale_account_is_counted_by_itself_as_a_failing_one(mode: str, own: bool) -> None:  # noqa: FBT001
     """`ACCOUNT_METRICS_MODE`: each account is a metric that CloudWatch charges for."""
     assert has_own_metric(mode) is own

@@ -73,5 +73,7 @@ def _value(value: Any) -> Any:
 
 def _text(text: str) -> str:
     """`text` without what moves a terminal's cursor or ends a line, and not longer than a line needs."""
-    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text[: LONGEST + 1])
-    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
+    shown = text[:LONGEST]
+    if not shown.isprintable():
+        shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in shown)
+    return shown if len(text) <= LONGEST else f"{shown}…"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from mono_pipeline.core.wire import AccountSnapshot, ListedAccount
 
-# A stale account is a failing one; a list of chosen accounts there is none.
-_TELLS_STALE: Final = frozenset({"all", "failing"})
+# A stale account is a failing one; which accounts are chosen the observer knows.
+_TELLS_STALE: Final = frozenset({"all", "failing", "allowlist"})
 
 
 def is_filled(account: ListedAccount | AccountSnapshot) -> bool:

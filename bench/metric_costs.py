@@ -1,6 +1,6 @@
 """What metrics cost a month, by accounts and ACCOUNT_METRICS_MODE: the table of docs/metrics.md.
 
-python -m monitoring.metric_costs
+python -m bench.metric_costs
 """
 
 from __future__ import annotations
@@ -81,4 +81,4 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    print(table())  # noqa: T201 - what it is for
+    print(table())

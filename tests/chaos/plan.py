@@ -1,0 +1,54 @@
+"""What happens when: the whole schedule of a soak, made from its seed before it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import Final
+
+RESTART_EVERY: Final = (1.0, 5.0)  # seconds between a server that is up and its next crash
+KILL_EVERY: Final = (0.5, 3.0)
+TICK_EVERY: Final = (1.5, 2.5)
+CHANGE_EVERY: Final = (0.1, 0.4)
+WAKE_EVERY: Final = (0.02, 0.06)
+
+
+class Act(StrEnum):
+    """What is done."""
+
+    RESTART = "restart"  # PostgreSQL, in immediate mode
+    KILL = "kill"  # a worker, by SIGKILL
+    TICK = "tick"  # the scheduler's round, in a process that may be killed as well
+    CHANGE = "change"  # something at the bank
+    WAKE = "wake"  # a message from outside for some account
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Event:
+    """An act, `at` so many seconds after the beginning; `choice` decides what it is done to."""
+
+    at: float
+    act: Act
+    choice: int
+
+
+_EVERY: Final = {
+    Act.RESTART: RESTART_EVERY,
+    Act.KILL: KILL_EVERY,
+    Act.TICK: TICK_EVERY,
+    Act.CHANGE: CHANGE_EVERY,
+    Act.WAKE: WAKE_EVERY,
+}
+
+
+def plan(seed: int, seconds: float) -> list[Event]:
+    """The events of a soak, the earliest first; the same for the same seed, whatever happens."""
+    events: list[Event] = []
+    for act, (least, most) in _EVERY.items():
+        random = Random(f"{seed} {act}")  # noqa: S311 - a schedule is no secret
+        at = random.uniform(least, most)
+        while at < seconds:
+            events.append(Event(at=at, act=act, choice=random.randrange(1 << 30)))
+            at += random.uniform(least, most)
+    return sorted(events)
