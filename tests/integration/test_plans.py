@@ -84,7 +84,8 @@ def flush_parameters() -> dict[str, Any]:
         "quarantined": 0,
         "pages": 1,
         "mono_total": 0,
-        "look_up": True,
+        "content": None,
+        "row_changes": 0,
         "covered_start": None,
         "covered_end": None,
     }
@@ -92,7 +93,7 @@ def flush_parameters() -> dict[str, Any]:
 
 def test_a_flush_finds_stored_rows_by_their_ids_however_stale_the_statistics(database: Database) -> None:
     """Else a flush reads the whole account, or reads it once for each of its rows."""
-    plan = plan_of(database, statements("flush")["flush_rows"], **flush_parameters())
+    plan = plan_of(database, statements("flush")["land_rows"], **flush_parameters())
     (compared,) = [node for node in nodes_of(plan) if node.get("Subplan Name") == "CTE compared"]
     (lookup,) = [node for node in nodes_of(compared) if node.get("Relation Name") == "bank_transactions"]
     assert lookup["Index Name"] == "one_row_per_transaction"
