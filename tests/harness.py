@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 from local.sandbox.message import RequestParts
@@ -192,6 +193,7 @@ class Pipeline:
         self.dead_letters = DeadLettersInMemory()
         self.slept: list[float] = []
         self._open: list[Callable[[], None]] = []
+        self._looking = Lock()
         self.worker = self.new_worker()
 
     def new_worker(self, transport: httpx.BaseTransport | None = None) -> Collaborators:
@@ -274,8 +276,9 @@ class Pipeline:
         return request.ask(asked, Deadline.after(seconds))
 
     def rows(self, statement: str, **parameters: Any) -> list[dict[str, Any]]:
-        """Look into the database."""
-        return self.worker.database.rows(statement, **parameters)
+        """Look into the database; tests do that from threads of theirs, beside workers that have their own."""
+        with self._looking:
+            return self.worker.database.rows(statement, **parameters)
 
     def run_row(self, end: RunEnd) -> dict[str, Any]:
         """The run as the table has it."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
 
 from mono_pipeline.adapters.queue import WebhookReceived, read_webhook_received
 from mono_pipeline.core.deadline import Deadline
@@ -12,8 +13,13 @@ from mono_pipeline.core.webhook_event import read_webhook_event
 from mono_pipeline.usecases.lifecycle import Heard, Lifecycle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mono_pipeline.core.run import Account
     from mono_pipeline.usecases.collaborators import Collaborators
     from tests.harness import Pipeline
+
+_IN_TRANSACTION: Final = 2
 
 
 def message(body: dict[str, Any], *, correlation_id: str = "c-hook") -> WebhookReceived:
@@ -51,6 +57,19 @@ def hear_all(pipeline: Pipeline, since: int = 0) -> int:
     for body in bodies:
         hear(pipeline, body)
     return since + len(bodies)
+
+
+def overtaken_after_finding(worker: Collaborators, overtake: Callable[[], object]) -> None:
+    """Let something else happen just behind the worker's second search for an account: the one in its transaction."""
+    find, searches = worker.accounts.find, count(1)
+
+    def found(mono_account_id: str) -> Account:
+        account = find(mono_account_id)
+        if next(searches) == _IN_TRANSACTION:
+            overtake()
+        return account
+
+    worker.accounts.find = found  # type: ignore[method-assign]
 
 
 def drain(pipeline: Pipeline) -> None:

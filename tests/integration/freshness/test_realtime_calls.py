@@ -41,18 +41,25 @@ def lagging(pipeline: Pipeline, policy: RealtimePolicy = RealtimePolicy.ON_DEMAN
     return account
 
 
-def ask(pipeline: Pipeline, account: str, worker: Collaborators | None = None) -> CallOutcome | Refusal:
+def ask(pipeline: Pipeline, account: str) -> CallOutcome | Refusal:
     """Ask as a person does."""
+    return ask_for(target_of(pipeline, account), pipeline.worker)
+
+
+def target_of(pipeline: Pipeline, account: str) -> CallTarget:
+    """Return the account as a call names it."""
     row = pipeline.account_row(account)
-    target = CallTarget(
+    return CallTarget(
         id=row["id"],
         mono_account_id=account,
         first_mono_account_id=row["first_mono_account_id"],
         mono_customer_id=row["mono_customer_id"],
     )
-    return RealtimeRefresh(worker or pipeline.worker).ask(
-        target, requested_by="test", correlation_id="c-rt", deadline=Deadline.after(60)
-    )
+
+
+def ask_for(target: CallTarget, worker: Collaborators) -> CallOutcome | Refusal:
+    """Ask over a worker's own connection, as its own thread may."""
+    return RealtimeRefresh(worker).ask(target, requested_by="test", correlation_id="c-rt", deadline=Deadline.after(60))
 
 
 def paid_requests(pipeline: Pipeline) -> list[dict[str, Any]]:
@@ -134,10 +141,10 @@ def test_a_second_call_within_five_minutes_is_not_made(paying: Pipeline) -> None
 def test_many_that_ask_at_once_make_one_call(paying: Pipeline) -> None:
     """The guard is taken in the statement that looks at it."""
     account = lagging(paying)
-    workers = [paying.new_worker() for _ in range(4)]
+    target, workers = target_of(paying, account), [paying.new_worker() for _ in range(4)]
 
     with ThreadPoolExecutor(max_workers=4) as pool:
-        answers = list(pool.map(lambda worker: ask(paying, account, worker), workers))
+        answers = list(pool.map(lambda worker: ask_for(target, worker), workers))
 
     assert sum(isinstance(answer, CallOutcome) for answer in answers) == 1
     assert len(paid_requests(paying)) == len(calls(paying)) == 1
@@ -146,12 +153,12 @@ def test_many_that_ask_at_once_make_one_call(paying: Pipeline) -> None:
 def test_many_that_ask_at_once_stay_below_the_cap(new_pipeline: Callable[..., Pipeline]) -> None:
     """Twelve accounts, NGN 500: five calls, whoever comes first."""
     pipeline = new_pipeline(realtime_monthly_cap_ngn=500)
-    accounts = [lagging(pipeline) for _ in range(12)]
+    targets = [target_of(pipeline, lagging(pipeline)) for _ in range(12)]
     pipeline.sandbox.clear_requests()
     workers = [pipeline.new_worker() for _ in range(4)]
 
     with ThreadPoolExecutor(max_workers=4) as pool:
-        parts = list(pool.map(lambda n: [ask(pipeline, account, workers[n]) for account in accounts[n::4]], range(4)))
+        parts = list(pool.map(lambda n: [ask_for(target, workers[n]) for target in targets[n::4]], range(4)))
 
     answers = [answer for part in parts for answer in part]
     assert sum(isinstance(answer, CallOutcome) for answer in answers) == 5

@@ -10,8 +10,9 @@ import pytest
 from local.sandbox.effects.answers import Body, Status
 from local.sandbox.faults import Fault
 from mono_pipeline.adapters.rate_budget import RateBudget
-from mono_pipeline.adapters.repair_store import RepairStore
+from mono_pipeline.adapters.repair_store import KnownAccount, RepairStore
 from mono_pipeline.core.errors import DatabaseUnavailable
+from tests.webhook_life import hear_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,6 +134,20 @@ def test_an_account_whose_own_page_is_gone_is_unlinked_and_its_rows_stay(pipelin
     assert "mono.account.unlinked" in pipeline.witness.names()
     pipeline.let_pass(days=3)
     assert pipeline.tick().requested == 0
+
+
+def test_what_a_page_says_of_an_old_link_is_not_said_of_its_successor(pipeline: Pipeline) -> None:
+    """Linked anew between the look at the old page and the writing down of it: linked."""
+    old = pipeline.link(transactions=20)
+    vanished = KnownAccount(id=pipeline.account_row(old)["id"], mono_account_id=old)
+    pipeline.sandbox.relink(old)
+    hear_all(pipeline)
+    store = RepairStore(pipeline.worker.database)
+
+    assert not store.note_unlinked(vanished)
+    assert status(pipeline, pipeline.rows("SELECT mono_account_id AS id FROM bank_accounts")[0]["id"]) == "linked"
+    pipeline.rows("UPDATE bank_accounts SET link_status = 'unlinked'")
+    assert not store.note_linked_again(vanished)
 
 
 @pytest.mark.parametrize("answer", [200, 401, 403, 500])

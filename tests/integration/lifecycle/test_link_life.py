@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.webhook_life import drain, hear, hear_all, status, told
+from tests.webhook_life import drain, hear, hear_all, overtaken_after_finding, status, told
 
 if TYPE_CHECKING:
     from tests.harness import Pipeline
@@ -210,6 +210,31 @@ def test_events_of_a_former_link_change_nothing(pipeline: Pipeline) -> None:
         "relinked",
         "noted",
         "former_link",
+    ]
+
+
+@pytest.mark.parametrize("late", ["account_unlinked", "reauthorisation_required"])
+def test_an_old_link_s_event_that_is_served_while_the_new_link_takes_over_changes_nothing(
+    pipeline: Pipeline, late: Any
+) -> None:
+    """Two workers: the one with the old link's event has found its account when the other gives it to the new link."""
+    old = pipeline.link(transactions=20)
+    pipeline.sync(old)
+    body = pipeline.sandbox.fire_webhook(event=late, account=old)[0]["body"]
+    since = len(pipeline.sandbox.webhooks())
+    pipeline.sandbox.relink(old, unlink=False)
+    connected, _ = told(pipeline, since)
+    slow = pipeline.new_worker()
+    overtaken_after_finding(slow, lambda: hear(pipeline, connected, read=False))
+
+    heard = hear(pipeline, body, worker=slow, read=False)
+
+    (row,) = pipeline.rows("SELECT link_status, fence, reauth_required_at FROM bank_accounts")
+    assert heard.effect == "former_link"
+    assert (row["link_status"], row["reauth_required_at"]) == ("linked", None)
+    assert [run["status"] for run in pipeline.rows("SELECT status FROM sync_runs ORDER BY requested_at")] == [
+        "completed",
+        "running",
     ]
 
 

@@ -152,6 +152,11 @@ class InboxStore:
             marks=marks,
         )
 
+    def hold_link(self, account_id: int, mono_account_id: str) -> bool:
+        """Lock the account; False where it goes by another Mono id, by an event that was served at the same time."""
+        held = self._database.row(_SQL["hold_link"], account_id=account_id, mono_account_id=mono_account_id)
+        return held is not None
+
     def settle(
         self,
         account_id: int,

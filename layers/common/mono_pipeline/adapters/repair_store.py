@@ -70,10 +70,14 @@ class RepairStore:
         rows = self._database.rows(_SQL["bring_forward"], longest_seconds=longest_seconds)
         return [row["mono_account_id"] for row in rows]
 
-    def note_unlinked(self, account_id: int) -> bool:
-        """The account is not linked any more; its rows stay. False where that was known."""
-        return self._database.row(_SQL["note_unlinked"], account_id=account_id) is not None
+    def note_unlinked(self, account: KnownAccount) -> bool:
+        """The account is unlinked; its rows stay. False where that was known, or it goes by another Mono id now."""
+        row = self._database.row(_SQL["note_unlinked"], account_id=account.id, mono_account_id=account.mono_account_id)
+        return row is not None
 
-    def note_linked_again(self, account_id: int) -> bool:
-        """The account is linked again, and due. False where that was known."""
-        return self._database.row(_SQL["note_linked_again"], account_id=account_id) is not None
+    def note_linked_again(self, account: KnownAccount) -> bool:
+        """The account is linked again, and due. False where that was known, or it goes by another Mono id now."""
+        row = self._database.row(
+            _SQL["note_linked_again"], account_id=account.id, mono_account_id=account.mono_account_id
+        )
+        return row is not None

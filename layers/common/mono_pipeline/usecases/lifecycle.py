@@ -135,8 +135,7 @@ class Lifecycle:
         if account is None:
             return self._write_of_unknown(sighting, page.snapshot if page else None)
         if account.mono_account_id != message.account_id:
-            self._inbox.write(sighting, Effect.FORMER_LINK, account_id=account.id)
-            return Heard(effect=Effect.FORMER_LINK)
+            return self._write_of_former(sighting, account.id)
         if page is not None and page.absent:  # it was to give an unlinked account back, and Mono knows better
             self._inbox.write(_without_mark(sighting), Effect.NOTED, account_id=account.id)
             return Heard(effect=Effect.NOTED)
@@ -151,11 +150,17 @@ class Lifecycle:
             snapshot, requested_by=WEBHOOK, correlation_id=sighting.message.correlation_id
         )
         if landed.landing is Landing.FORMER:
-            self._inbox.write(sighting, Effect.FORMER_LINK, account_id=landed.account_id)
-            return Heard(effect=Effect.FORMER_LINK)
+            return self._write_of_former(sighting, landed.account_id)
         return self._write_of_known(sighting, landed.account_id, _LANDINGS[landed.landing], landed.run_id)
 
+    def _write_of_former(self, sighting: Sighting, account_id: int) -> Heard:
+        self._inbox.write(sighting, Effect.FORMER_LINK, account_id=account_id)
+        return Heard(effect=Effect.FORMER_LINK)
+
     def _write_of_known(self, sighting: Sighting, account_id: int, effect: Effect, run_id: UUID | None) -> Heard:
+        # it was found without a lock: the end of an old link and the beginning of its successor arrive together
+        if not self._inbox.hold_link(account_id, sighting.message.account_id):
+            return self._write_of_former(sighting, account_id)
         event = sighting.message.event
         self._note_freshness(account_id, sighting)
         account = self._inbox.lock(account_id)

@@ -12,6 +12,7 @@ from itertools import batched
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
+from mono_pipeline.adapters.inbox_store import InboxStore
 from mono_pipeline.adapters.queue import FetchRequested
 from mono_pipeline.adapters.realtime_store import CallTarget, RealtimeStore
 from mono_pipeline.core import realtime
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 REQUESTED_BY: Final = "realtime"
 _ANY_POLICY: Final = (RealtimePolicy.ON_DEMAND, RealtimePolicy.DAILY)
+_ENDS: Final = frozenset({CallState.FINISHED, CallState.FAILED})
 _POLLS: Final = 200  # jobs looked at by one tick; the others a tick later
 
 
@@ -54,6 +56,7 @@ class RealtimeRefresh:
     def __init__(self, collaborators: Collaborators) -> None:
         self._with = collaborators
         self._store = RealtimeStore(collaborators.database)
+        self._inbox = InboxStore(collaborators.database)
 
     def ask(
         self, target: CallTarget, *, requested_by: str, correlation_id: str, deadline: Deadline
@@ -204,7 +207,8 @@ class RealtimeRefresh:
     def _note(self, target: CallTarget, call_id: int, outcome: CallOutcome, correlation_id: str) -> None:
         """Keep an outcome; when the bank's data are there, with the request for the sync that reads them."""
         with self._with.database.transaction():
-            if outcome.state in {CallState.FINISHED, CallState.FAILED}:
+            # how the job went says nothing of a link that the account has got since
+            if outcome.state in _ENDS and self._inbox.hold_link(target.id, target.mono_account_id):
                 failed = outcome.state is CallState.FAILED
                 self._store.job_ended(target.id, outcome, needs_customer=failed)
             else:

@@ -133,7 +133,7 @@ class ScheduleRepair:
         """Whether an account that we hold for unlinked is linked again, by its own page."""
         if look_up(self._with, account.mono_account_id, deadline).snapshot is None:
             return False
-        back = self._store.note_linked_again(account.id)
+        back = self._store.note_linked_again(account)
         if back:
             self._tell("mono.account.linked_again", account.mono_account_id)
         return back
@@ -143,7 +143,7 @@ class ScheduleRepair:
             return RepairResult()  # what is not clear now is looked at again with the next walk
         with self._with.database.transaction():
             self._inbox.lock_link(account.mono_account_id)
-            gone = self._store.note_unlinked(account.id)
+            gone = self._store.note_unlinked(account)
             if gone:
                 self._inbox.stop(account.id)
         if gone:

@@ -42,6 +42,10 @@ UPDATE webhook_inbox SET account_id = :account_id WHERE mono_account_id = :mono_
 SELECT id, mono_account_id, link_status, watermark, reauth_required_at, link_proven_at, found_unlinked_at, found_linked_at
 FROM bank_accounts WHERE id = :account_id FOR UPDATE;
 
+-- name: hold_link
+-- Locks the account if it goes by this Mono id: who gives it to another link at this moment is waited for, and seen.
+SELECT id FROM bank_accounts WHERE id = :account_id AND mono_account_id = :mono_account_id FOR UPDATE;
+
 -- name: settle_link
 -- What the account is said to be. The instants only rise; a second look is never put off. A link that is proven has brought the
 -- bank's data: a real-time sync's, or those that follow linking and signing in (Mono contract 4).

@@ -63,11 +63,11 @@ RETURNING mono_account_id;
 -- name: note_unlinked
 -- Its own page is gone, and Mono's list does not have it.
 UPDATE bank_accounts SET link_status = 'unlinked', found_unlinked_at = pipeline_now()
- WHERE id = :account_id AND link_status <> 'unlinked'
+ WHERE id = :account_id AND mono_account_id = :mono_account_id AND link_status <> 'unlinked'
 RETURNING id;
 
 -- name: note_linked_again
 UPDATE bank_accounts
    SET link_status = link_status_of(reauth_required_at, link_proven_at), found_linked_at = pipeline_now(), next_attempt_at = pipeline_now(), listed_at = pipeline_now()
- WHERE id = :account_id AND link_status = 'unlinked'
+ WHERE id = :account_id AND mono_account_id = :mono_account_id AND link_status = 'unlinked'
 RETURNING id;
