@@ -14,6 +14,7 @@ from mono_pipeline.usecases.backfill import Backfill
 from mono_pipeline.usecases.freshness_operations import FreshnessOperations
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.reauthorisation import reauth_link
+from mono_pipeline.usecases.release_log import ReleaseLog
 from mono_pipeline.usecases.suspicions import Suspicions
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class Operations:
             "realtime.refresh": lambda event, deadline: FreshnessOperations(self._with).refresh(event, deadline),
             "realtime.show": lambda event, deadline: FreshnessOperations(self._with).show(event, deadline),
             "realtime.policy": lambda event, _deadline: FreshnessOperations(self._with).set_policy(event),
+            "releases.begin": lambda event, _deadline: ReleaseLog(self._with.database).begin(event),
+            "releases.record": lambda event, _deadline: ReleaseLog(self._with.database).record(event),
+            "releases.show": lambda event, _deadline: ReleaseLog(self._with.database).show(event),
+            "releases.list": lambda event, _deadline: ReleaseLog(self._with.database).list(event),
             "freshness.slo": lambda event, _deadline: FreshnessOperations(self._with).set_slo(event),
         }
         try:
