@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _LINKS = {"reauth_required": "reauth"}
 _SKIPPED_SHOWN = 20
 _STALE_STYLE = "red"
+_DEAD_STYLE = "red"
 
 
 def accounts_table(rows: Sequence[Row], *, now: datetime, width: int) -> RenderableType:
@@ -65,8 +66,9 @@ def account_view(row: Row, *, now: datetime) -> RenderableType:
             ("  stale after", f"{number(row['slo_hours'])} h"),
             ("real-time", _policy(row)),
             ("  last asked", stamp(instant(row["realtime_asked_at"]))),
-            ("next attempt", _when(attempt, until(attempt, now))),
+            ("next attempt", "none: a dead letter" if _dead(row) else _when(attempt, until(attempt, now))),
             ("failures in a row", number(row["failure_streak"])),
+            *_dead_letter(row, now),
             ("last run", verdict),
             ("  run id", row["run_id"] or NOTHING),
         ]
@@ -102,6 +104,24 @@ def import_counts(done: Imported) -> str:
     """Return how far an import is, in one line."""
     counts = (("imported", done.imported), ("known already", done.known), ("skipped", done.skipped))
     return ", ".join(f"{number(len(ids))} {what}" for what, ids in counts)
+
+
+def _dead(row: Row) -> bool:
+    """Whether the account failed too often; an ops function of before says nothing of it."""
+    return row.get("dead_lettered_at") is not None
+
+
+def _dead_letter(row: Row, now: datetime) -> list[tuple[str, Text | str]]:
+    """Since when the account is a dead letter, what its last run failed for, and what a person does about it."""
+    if not _dead(row):
+        return []
+    since = instant(row["dead_lettered_at"])
+    return [
+        ("dead letter", Text(f"since {_when(since, ago(since, now))}", style=_DEAD_STYLE)),
+        ("  last error", row["dead_letter_error"] or NOTHING),
+        ("  see why", "monoctl dead-letters inspect"),
+        ("  when mended", f"monoctl sync {row['mono_account_id']}"),
+    ]
 
 
 def _call_facts(call: Row | None) -> list[tuple[str, Text | str]]:

@@ -55,6 +55,24 @@ def test_the_fifth_failure_in_a_row_makes_one_dead_letter_of_ids_only(desk: Dead
     assert desk.standing(account)["dead_letter_sent_at"] is not None
 
 
+def test_the_operator_is_told_since_when_and_for_what(desk: DeadLetterDesk) -> None:
+    """Of the run that made it a dead letter, whatever has been asked for since; nothing of one that is well."""
+    dead, well = desk.pipeline.link(transactions=5), desk.pipeline.link(transactions=5)
+    desk.fail(dead, times=5)
+    desk.pipeline.request(dead)
+
+    def shown(account: str) -> dict[str, object]:
+        event = {"action": "accounts.show", "account_id": account}
+        row = Operations(desk.worker).perform(event, desk.pipeline.soon())["account"]
+        return {name: row[name] for name in ("dead_lettered_at", "dead_letter_error")}
+
+    assert shown(dead) == {
+        "dead_lettered_at": str(desk.standing(dead)["dead_lettered_at"]),
+        "dead_letter_error": "mono_server_error",
+    }
+    assert shown(well) == {"dead_lettered_at": None, "dead_letter_error": None}
+
+
 def test_every_failure_is_told_with_its_streak(desk: DeadLetterDesk) -> None:
     """And the last one that it was one too many."""
     account = desk.pipeline.link(transactions=5)

@@ -83,6 +83,8 @@ def account_row(number: int = 1, **fields: Any) -> dict[str, Any]:
         "realtime_asked_at": None,
         "next_attempt_at": "2026-11-24 21:00:00+00:00",
         "failure_streak": 0,
+        "dead_lettered_at": None,
+        "dead_letter_error": None,
         "run_id": RUN,
         "status": "completed",
         "verdict": "verified",

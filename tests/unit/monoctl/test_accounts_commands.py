@@ -143,6 +143,23 @@ def test_one_account_is_shown_in_full() -> None:
     assert ops.asked == [("accounts.show", {"account_id": ACCOUNT})]
 
 
+def test_an_account_that_failed_too_often_says_since_when_why_and_what_to_do() -> None:
+    """The scheduler leaves it alone, so no next attempt is promised; the commands are whole, to be copied."""
+    dead = account_row(
+        3,
+        status="failed",
+        verdict=None,
+        error_code="mono_server_error",
+        failure_streak=5,
+        dead_lettered_at="2026-11-24 08:00:00+00:00",
+        dead_letter_error="mono_unintelligible",
+    )
+
+    said = monoctl("accounts", "show", ACCOUNT, reach=FakeReach(ops=ScriptedOps(lambda *_: {"account": dead})))
+
+    assert (said.exit_code, without_margins(said.stdout)) == (0, golden("accounts_show_dead_letter"))
+
+
 def test_an_unknown_account_ends_with_2() -> None:
     """And with the pipeline's own words."""
 

@@ -32,7 +32,8 @@ SELECT a.mono_account_id, a.mono_customer_id, a.reference, a.bank_code, a.curren
        a.realtime, a.realtime_off_reason, a.realtime_asked_at, coalesce(a.freshness_slo_hours, :slo_hours::int) AS slo_hours,
        a.link_status <> 'unlinked' AND coalesce(a.fresh_as_of, a.created_at)
          + make_interval(hours => coalesce(a.freshness_slo_hours, :slo_hours::int)) < pipeline_now() AS stale,
-       a.failure_streak, a.dead_lettered_at, r.run_id, r.status, r.verdict, r.verdict_reason, r.error_code,
+       a.failure_streak, a.dead_lettered_at,
+       (SELECT f.error_code FROM sync_runs f WHERE f.run_id = a.dead_letter_run) AS dead_letter_error, r.run_id, r.status, r.verdict, r.verdict_reason, r.error_code,
        (SELECT count(*) FROM bank_transactions t WHERE t.account_id = a.id AND t.disappeared_at IS NULL) AS transactions
 FROM bank_accounts a
 LEFT JOIN LATERAL (
