@@ -65,6 +65,7 @@ DECISIONS: Final = Metric(name="flag_decisions_total", unit="Count", dimensions=
 QUARANTINED: Final = Metric(name="quarantined_rows_total", unit="Count", dimensions=("reason",))
 DEAD_LETTERS: Final = Metric(name="dead_letters_total", unit="Count", dimensions=())
 RATE_WAIT: Final = Metric(name="rate_wait_seconds_total", unit="Seconds", dimensions=())
+PROVIDER_DOWN: Final = Metric(name="provider_down_total", unit="Count", dimensions=())
 WEBHOOKS: Final = Metric(name="webhooks_total", unit="Count", dimensions=("outcome", "reason"))
 METRICS: Final = (
     STAGE_SECONDS,
@@ -78,5 +79,6 @@ METRICS: Final = (
     QUARANTINED,
     DEAD_LETTERS,
     RATE_WAIT,
+    PROVIDER_DOWN,
     WEBHOOKS,
 )

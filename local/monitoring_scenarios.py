@@ -63,7 +63,7 @@ class Scenes:
             self._all("completed")
 
     def failures(self) -> None:
-        """Mono refuses what is asked, for every account; at 500s all work would pause after a few."""
+        """Mono refuses what is asked, for every account; at 500s all work would pause after a few (`outage`)."""
         self._bank.inject(Fault(effect=Status(status=422), path="*/transactions", times=None))
         self._all("failed")
         self._bank.clear_faults()
@@ -78,6 +78,20 @@ class Scenes:
         """An account of which the bank has no transaction."""
         for account in self._linked([0]):
             self._sync(account, "completed")
+
+    def outage(self) -> None:
+        """Mono answers 500 to everything, until the circuit opens; it stays so."""
+        self._bank.inject(Fault(effect=Status(status=500), times=None))
+        give_up = time.monotonic() + _PATIENCE
+        answered: set[str] = set()
+        while "paused" not in answered:
+            if time.monotonic() > give_up:
+                raise Unexpected(f"nobody was told that all work is paused: {answered}")
+            with ThreadPoolExecutor(ACCOUNTS) as pool:
+                answered |= set(pool.map(self._status, self.accounts))
+
+    def _status(self, account: str) -> str:
+        return str(self._api.post(_SYNC, json={"account_id": account}).json()["status"])
 
     def _linked(self, transactions: list[int]) -> list[str]:
         ids = [str(self._bank.create_account(transactions=count)["id"]) for count in transactions]

@@ -16,6 +16,7 @@ _ERRORS: Final = "taxpoynt_mono_pipeline_errors_total"
 _ZERO: Final = "taxpoynt_mono_pipeline_zero_transactions_total"
 _RUNS: Final = "taxpoynt_mono_pipeline_account_runs_total"
 _ROWS: Final = "taxpoynt_mono_pipeline_account_rows_total"
+_DOWN: Final = "taxpoynt_mono_pipeline_provider_down_total"
 _WAITED: Final = "taxpoynt_mono_pipeline_rate_wait_seconds_total"
 _ACCOUNT: Final = 'scope="account",account_id=~"$account_id"'
 
@@ -89,6 +90,12 @@ def release() -> Dashboard:
             graph(
                 About(title="SLO: share of bad fetches", says="1 % over 30 days is allowed.", unit="percentunit"),
                 {"5 min": "mono_pipeline:slo_bad:ratio5m", "1 h": "mono_pipeline:slo_bad:ratio1h"},
+            )
+        )
+        .with_panel(
+            graph(
+                About(title="Mono serves nobody", says="Times that it was found so, in five minutes; alerts above 0."),
+                {"down": f'sum(sum_over_time({_DOWN}{{scope="fleet"}}[5m] offset 5m))'},
             )
         )
         .with_panel(

@@ -13,7 +13,8 @@ from local.cloudwatch.points import Points
 from local.cloudwatch.server import CloudWatchServer
 from local.monitoring import QUICK, Chain, missing
 from local.monitoring_contract import ERRORS
-from local.monitoring_test import BACK_DATE, by_contract, differences, wait_for
+from local.monitoring_judge import differences, wait_for
+from local.monitoring_test import BACK_DATE, by_contract
 from local.stack import EmbeddedStack
 
 if TYPE_CHECKING:

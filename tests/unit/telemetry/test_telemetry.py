@@ -149,7 +149,7 @@ def test_a_tick_tells_of_every_known_series_before_it_happens(told: Told) -> Non
     observer().tick()
 
     assert told.values("ticks_total") == [1]
-    for name in ("zero_transactions_total", "dead_letters_total", "rate_wait_seconds_total"):
+    for name in ("zero_transactions_total", "dead_letters_total", "rate_wait_seconds_total", "provider_down_total"):
         assert told.values(name) == [0]
     assert told.values("verdicts_total", verdict="mismatch", reason="days_differ") == [0]
     pairs = metric_words.error_pairs()
@@ -246,6 +246,16 @@ def test_a_message_that_is_given_up_is_a_dead_letter(
     """And a fetch that merely failed is not."""
     observer().event(name, None, **fields)
     assert told.values("dead_letters_total") == [1] * letters
+
+
+@pytest.mark.parametrize(
+    ("name", "times"),
+    [("mono.provider.circuit_opened", 1), ("mono.provider.still_down", 1), ("mono.provider.circuit_closed", 0)],
+)
+def test_a_mono_that_serves_nobody_is_counted_for_as_long_as_it_lasts(told: Told, name: str, times: int) -> None:
+    """Hardly anything is tried meanwhile, so that errors alone would not tell of it."""
+    observer().event(name, None, reason="mono_server_error", problem="500")
+    assert told.values("provider_down_total") == [1] * times
 
 
 ATTACKS = [

@@ -44,6 +44,7 @@ DECISIONS: Final = Metric(name=f"{PREFIX}flag_decisions_total", dimensions=("rea
 QUARANTINED: Final = Metric(name=f"{PREFIX}quarantined_rows_total", dimensions=("reason",))
 DEAD_LETTERS: Final = Metric(name=f"{PREFIX}dead_letters_total")
 RATE_WAIT: Final = Metric(name=f"{PREFIX}rate_wait_seconds_total", unit="Seconds")
+PROVIDER_DOWN: Final = Metric(name=f"{PREFIX}provider_down_total")
 TICKS: Final = Metric(name=f"{PREFIX}ticks_total")
 WEBHOOKS: Final = Metric(name=f"{PREFIX}webhooks_total", dimensions=("outcome", "reason"))
 METRICS: Final = (
@@ -57,6 +58,7 @@ METRICS: Final = (
     QUARANTINED,
     DEAD_LETTERS,
     RATE_WAIT,
+    PROVIDER_DOWN,
     TICKS,
     WEBHOOKS,
 )

@@ -17,6 +17,7 @@ from mono_pipeline.adapters.emf import (
     DECISIONS,
     ERRORS,
     IDS,
+    PROVIDER_DOWN,
     QUARANTINED,
     RATE_WAIT,
     RUNS,
@@ -135,7 +136,7 @@ class Telemetry:
     def tick(self) -> None:
         """`…_ticks_total`, and a zero for every series that an alert waits for: CloudWatch lists new ones late."""
         self._emit(None, Sample(metric=TICKS, value=1))
-        zeros = [Sample(metric=metric, value=0) for metric in (ZERO, DEAD_LETTERS, RATE_WAIT)]
+        zeros = [Sample(metric=metric, value=0) for metric in (ZERO, DEAD_LETTERS, RATE_WAIT, PROVIDER_DOWN)]
         mismatch = {"verdict": VerdictKind.MISMATCH, "reason": VerdictReason.DAYS_DIFFER}
         self._emit(None, *zeros, Sample(metric=VERDICTS, value=0, words=mismatch))
         for stage, reason in words.error_pairs():
@@ -217,6 +218,10 @@ def _given_up(fields: Mapping[str, Any]) -> list[Sample]:
     return [Sample(metric=DEAD_LETTERS, value=1)] if fields.get("dead_lettered", True) else []
 
 
+def _provider_down(_: Mapping[str, Any]) -> list[Sample]:
+    return [Sample(metric=PROVIDER_DOWN, value=1)]
+
+
 _COUNTED: Final[dict[str, Callable[[Mapping[str, Any]], list[Sample]]]] = {
     "mono.pipeline.completed": _ended,
     "mono.pipeline.continues": _gone_on,
@@ -224,6 +229,8 @@ _COUNTED: Final[dict[str, Callable[[Mapping[str, Any]], list[Sample]]]] = {
     "mono.flag.decided": _decided,
     "mono.fetch.failed": _given_up,
     "mono.message.poison": _given_up,
+    "mono.provider.circuit_opened": _provider_down,
+    "mono.provider.still_down": _provider_down,
 }
 
 
