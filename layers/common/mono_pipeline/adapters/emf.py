@@ -47,6 +47,7 @@ RATE_WAIT: Final = Metric(name=f"{PREFIX}rate_wait_seconds_total", unit="Seconds
 PROVIDER_DOWN: Final = Metric(name=f"{PREFIX}provider_down_total")
 TICKS: Final = Metric(name=f"{PREFIX}ticks_total")
 WEBHOOKS: Final = Metric(name=f"{PREFIX}webhooks_total", dimensions=("outcome", "reason"))
+WEBHOOK_EFFECTS: Final = Metric(name=f"{PREFIX}webhook_effects_total", dimensions=("effect",))
 METRICS: Final = (
     STAGE_SECONDS,
     ERRORS,
@@ -61,6 +62,7 @@ METRICS: Final = (
     PROVIDER_DOWN,
     TICKS,
     WEBHOOKS,
+    WEBHOOK_EFFECTS,
 )
 
 

@@ -183,6 +183,16 @@ class InboxStore:
         """The run that sees what was there at `since`, with `run_id`, `kind` and `waiting`; None where none does."""
         return self._database.row(_SQL["covering_run"], account_id=account_id, since=since)
 
+    def put_off_read(self, account_id: int, *, requested_by: str, interval_seconds: float) -> bool:
+        """Leave the account's next reading to a tick where `requested_by` has started two in the interval already.
+
+        Returns whether it was put off; it is due when the older of the two began an interval ago.
+        """
+        row = self._database.row(
+            _SQL["put_off_read"], account_id=account_id, requested_by=requested_by, interval_seconds=interval_seconds
+        )
+        return row is not None
+
     def same_bank_account(self, *, bank_code: str, account_number: str, currency: str) -> LinkedAccount | None:
         """The account of this bank account, locked; who else links it at this moment waits."""
         identity = {"bank_code": bank_code, "account_number": account_number, "currency": currency}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mono_pipeline.adapters.inbox_store import Effect
 from mono_pipeline.core.classify import TABLE, ErrorReason
 from mono_pipeline.core.errors import MonoError, MonoRateLimited
 from mono_pipeline.core.flag import FlagProblem, Reason
@@ -33,6 +34,8 @@ VERDICT_REASONS: Final = frozenset(VerdictReason) | {NONE}
 FLAG_REASONS: Final = frozenset(Reason)
 REJECTIONS: Final = frozenset(RejectionReason)
 STATUSES: Final = frozenset(RunStatus)
+REPEATED: Final = "repeated"  # an event that was served before and that Mono has sent again
+EFFECTS: Final = frozenset(Effect) | {REPEATED}
 
 # Ours, with the stage in which a run meets it.
 _OURS: Final = (

@@ -12,11 +12,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from pg8000 import core, native
-from pg8000.converters import make_params
+from pg8000 import native
 from pg8000.exceptions import DatabaseError as ServerError
 from pg8000.exceptions import InterfaceError
 
+from mono_pipeline.adapters.extended_query import ExtendedQuery
 from mono_pipeline.core.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ type Row = dict[str, Any]
 # SQLSTATE classes that say "not now": connection, resources, operator intervention, transaction state.
 _PASSING_CLASSES = ("08", "53", "57", "25")
 _PASSING_STATES = {"40001", "40P01", "55P03"}
+_KEPT_PLAN = "-- plan: kept\n"
 
 
 class StatementRefused(Exception):
@@ -62,6 +63,7 @@ class DatabaseAddress:
 class _Prepared(NamedTuple):
     text: str
     values: Callable[[dict[str, Any]], tuple[Any, ...]]
+    keep: bool
 
 
 class Database:
@@ -70,12 +72,15 @@ class Database:
     def __init__(self, address: DatabaseAddress) -> None:
         self._address = address
         self._connection: Any = None
+        self._query: ExtendedQuery | None = None
         self._in_transaction = False
 
     def rows(self, statement: str, **parameters: Any) -> list[Row]:
         """Run `statement` (`:name` placeholders) and return its rows. Raises DatabaseUnavailable or StatementRefused.
 
-        Outside a transaction a statement must be safe to run twice, which happens when a kept connection was closed.
+        One that says `-- plan: kept` is parsed and planned once a connection, for any values: only where no value could
+        ask for another plan. Outside a transaction a statement must be safe to run twice, which happens when a kept
+        connection was closed.
         """
         if self._connection is None or self._in_transaction:
             return self._execute(statement, parameters)
@@ -111,7 +116,7 @@ class Database:
 
     def close(self) -> None:
         """Drop the connection; the next statement makes a new one."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._query = self._connection, None, None
         if connection is not None:
             try:
                 connection.close()
@@ -130,9 +135,13 @@ class Database:
         prepared = _prepare(statement)
         values = prepared.values(parameters)
         fresh = self._connection is None
-        connection = self._connect() if fresh else self._connection
+        if fresh:
+            self._connect()
         try:
-            context = _exchange(connection, prepared.text, values)
+            if values and self._query is not None:
+                context = self._query.run(prepared.text, values, keep=prepared.keep)
+            else:
+                context = self._connection.execute_simple(prepared.text)
         except (InterfaceError, OSError) as error:
             self.close()
             if not fresh and not self._in_transaction and _closed_before_use(error):
@@ -146,7 +155,7 @@ class Database:
         names = [column["name"] for column in context.columns or ()]
         return [dict(zip(names, values, strict=True)) for values in context.rows or ()]
 
-    def _connect(self) -> Any:
+    def _connect(self) -> None:
         where = self._address
         try:
             self._connection = native.Connection(
@@ -163,7 +172,7 @@ class Database:
         except (InterfaceError, ServerError, OSError) as error:
             problem = f"cannot connect to PostgreSQL at {where.host}:{where.port} as {where.user}: {_reason(error)}"
             raise DatabaseUnavailable(problem) from error
-        return self._connection
+        self._query = ExtendedQuery(self._connection)
 
     def _translated(self, error: ServerError) -> Exception:
         details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
@@ -173,21 +182,6 @@ class Database:
                 self.close()
             return DatabaseUnavailable(f"PostgreSQL: {state} {message}")
         return StatementRefused(state, message, details.get("n"))
-
-
-def _exchange(connection: Any, statement: str, values: tuple[Any, ...]) -> Any:
-    """Run a statement in one round trip. pg8000's own way takes three: to parse, to describe and to execute it."""
-    if not values:
-        return connection.execute_simple(statement)
-    context, parameters = core.Context(statement), make_params(connection.py_types, values)
-    connection.send_PARSE(core.NULL_BYTE, statement)
-    connection.send_DESCRIBE_STATEMENT(core.NULL_BYTE)
-    connection.send_BIND(core.NULL_BYTE, parameters)
-    connection.send_EXECUTE()
-    connection._send_message(core.SYNC, b"")  # noqa: SLF001 - PostgreSQL's protocol, which pg8000 spells out
-    core._flush(connection._sock)  # noqa: SLF001 - as above
-    connection.handle_messages(context)
-    return context
 
 
 class _ConnectionWasStale(DatabaseUnavailable):
@@ -208,4 +202,4 @@ def _reason(error: Exception) -> str:
 def _prepare(statement: str) -> _Prepared:
     """`:name` placeholders as pg8000 wants them. Cached: pg8000 reads a statement one character at a time in Python."""
     text, values = native.to_statement(statement)
-    return _Prepared(text, values)
+    return _Prepared(text, values, _KEPT_PLAN in text)

@@ -172,12 +172,14 @@ class RunStore:
         totals_ignore_window: bool,
         interval_seconds: float,
         deep_read_days: int,
+        fetch_seconds: float | None = None,
     ) -> RowCounts:
         """End a run whose last pass was complete: verdict, watermark and lease in the caller's transaction.
 
-        Returns what became of the rows in all its invocations.
+        `fetch_seconds` is how long Mono's answers were waited for. Returns what became of the rows in all its
+        invocations.
         """
-        counts = self._finish(run, RunStatus.COMPLETED, verdict=verdict)
+        counts = self._finish(run, RunStatus.COMPLETED, verdict=verdict, fetch_seconds=fetch_seconds)
         row = self._database.row(
             _SQL["account_succeeded"],
             account_id=run.account.id,
@@ -202,6 +204,7 @@ class RunStore:
         verdict: Verdict | None = None,
         error_code: str | None = None,
         counts: bool = True,
+        fetch_seconds: float | None = None,
     ) -> tuple[FailureStreak, RowCounts]:
         """End a run that proves nothing; the watermark stays.
 
@@ -214,7 +217,7 @@ class RunStore:
         fails = counts and status is RunStatus.FAILED
         with self._database.transaction():
             streak = self.hold(run).failure_streak + fails
-            landed = self._finish(run, status, verdict=verdict, error_code=error_code)
+            landed = self._finish(run, status, verdict=verdict, error_code=error_code, fetch_seconds=fetch_seconds)
             row = self._database.row(
                 _SQL["account_did_not_succeed"],
                 account_id=run.account.id,
@@ -231,7 +234,13 @@ class RunStore:
         return self._database.row(_SQL["show_run"], run_id=run_id)
 
     def _finish(
-        self, run: LeasedRun, status: RunStatus, *, verdict: Verdict | None = None, error_code: str | None = None
+        self,
+        run: LeasedRun,
+        status: RunStatus,
+        *,
+        verdict: Verdict | None = None,
+        error_code: str | None = None,
+        fetch_seconds: float | None = None,
     ) -> RowCounts:
         row = self._database.row(
             _SQL["finish_run"],
@@ -242,6 +251,7 @@ class RunStore:
             first_bad_day=verdict.first_bad_day if verdict else None,
             error_code=error_code,
             mono_total=None,
+            fetch_seconds=fetch_seconds,
         )
         return RowCounts(**{name.removeprefix("rows_"): count for name, count in _expected(row).items()})
 

@@ -47,6 +47,8 @@ WHOLE_NUMBERS: Final = (
     WholeNumber(name="FRESHNESS_SLO_HOURS", default=26, low=1, high=8_784, unit="hours"),
     # Nobody has said how much may be spent: nothing.
     WholeNumber(name="REALTIME_MONTHLY_CAP_NGN", default=0, low=0, high=100_000_000, unit="NGN a month"),
+    # As long as a tick takes to come: two readings at once, and what is told meanwhile is one more. 0 is no interval.
+    WholeNumber(name="WEBHOOK_INTERVAL_SECONDS", default=300, low=0, high=3_600, unit="seconds"),
     WholeNumber(name="LEASE_SECONDS", default=90, low=5, high=900, unit="seconds"),
     WholeNumber(name="FLUSH_ROWS", default=1_000, low=1, high=10_000, unit="rows"),
     WholeNumber(name="PAGES_IN_FLIGHT", default=4, low=1, high=16, unit="requests at once"),
@@ -88,6 +90,7 @@ class Settings:
     backfill_queue_url: str
     dead_letter_queue_url: str
     account_metrics_allowlist: frozenset[str] = frozenset()
+    webhook_interval_seconds: int = 300
 
     @property
     def is_local(self) -> bool:

@@ -26,6 +26,7 @@ from mono_pipeline.adapters.emf import (
     STALE,
     TICKS,
     VERDICTS,
+    WEBHOOK_EFFECTS,
     ZERO,
     Sample,
     emf_record,
@@ -222,6 +223,11 @@ def _provider_down(_: Mapping[str, Any]) -> list[Sample]:
     return [Sample(metric=PROVIDER_DOWN, value=1)]
 
 
+def _served(effect: str) -> Callable[[Mapping[str, Any]], list[Sample]]:
+    """What is counted of a webhook's event by what came of it."""
+    return lambda _: [Sample(metric=WEBHOOK_EFFECTS, value=1, words={"effect": effect})]
+
+
 _COUNTED: Final[dict[str, Callable[[Mapping[str, Any]], list[Sample]]]] = {
     "mono.pipeline.completed": _ended,
     "mono.pipeline.continues": _gone_on,
@@ -231,6 +237,7 @@ _COUNTED: Final[dict[str, Callable[[Mapping[str, Any]], list[Sample]]]] = {
     "mono.message.poison": _given_up,
     "mono.provider.circuit_opened": _provider_down,
     "mono.provider.still_down": _provider_down,
+    **{f"mono.webhook.{effect}": _served(effect) for effect in words.EFFECTS},
 }
 
 

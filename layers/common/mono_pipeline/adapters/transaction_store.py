@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from mono_pipeline.adapters.extended_query import EncodedText
 from mono_pipeline.adapters.postgres import StatementRefused
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.completeness import PassTotals
@@ -44,10 +45,13 @@ class TransactionStore:
     def flush(self, run: LeasedRun, pages: Sequence[TransactionPage]) -> RowCounts:
         """Land the rows of consecutive pages in one transaction. Raises LeaseLost with nothing written."""
         flush = _Flush.of(run, pages)
-        with self._database.transaction():
-            held = self._runs.hold(run)
-            written = self._land(run, flush, row_changes=held.row_changes)
-            self._quarantine(run, pages)
+        try:
+            written = self._commit(run, flush, pages, first=run.account.last_full_read_at is None)
+        except StatementRefused as refused:
+            if refused.constraint != "one_row_per_transaction":
+                raise
+            # of a first history nothing is stored yet, but for what an interrupted run left or a drifting page repeats
+            written = self._commit(run, flush, pages, first=False)
         return _counts(pages, inserted=written["inserted"], updated=written["updated"])
 
     def remember(self, run: LeasedRun, totals: PassTotals, *, trusted: bool) -> None:
@@ -131,21 +135,16 @@ class TransactionStore:
         )
         return int(self._database.rows(_SQL["open_quarantine"], account_id=run.account.id)[0]["open"])
 
-    def _land(self, run: LeasedRun, flush: _Flush, *, row_changes: int) -> Row:
-        """How many rows were inserted and updated.
-
-        Of a first history nothing is stored yet, but for what an interrupted run left or a drifting page repeats.
-        """
-        if run.account.last_full_read_at is not None:
-            return self._recognised(flush, row_changes) or self._write("land_rows", flush, row_changes)
-        self._database.rows("SAVEPOINT unread")
-        try:
-            return self._write("land_first_rows", flush, row_changes)
-        except StatementRefused as refused:
-            if refused.constraint != "one_row_per_transaction":
-                raise
-            self._database.rows("ROLLBACK TO SAVEPOINT unread")
-            return self._write("land_rows", flush, row_changes)
+    def _commit(self, run: LeasedRun, flush: _Flush, pages: Sequence[TransactionPage], *, first: bool) -> Row:
+        """How many rows were inserted and updated. With `first`, none of them is looked for among those stored."""
+        with self._database.transaction():
+            row_changes = self._runs.hold(run).row_changes
+            if first:
+                written = self._write("land_first_rows", flush, row_changes)
+            else:
+                written = self._recognised(flush, row_changes) or self._write("land_rows", flush, row_changes)
+            self._quarantine(run, pages)
+        return written
 
     def _recognised(self, flush: _Flush, row_changes: int) -> Row | None:
         """The same for rows of which it is known that they stand as they are; else None."""
@@ -176,7 +175,7 @@ class TransactionStore:
 class _Flush:
     """A flush as its statements take it. `content` is None where rows were rejected: it is never recognised."""
 
-    rows_json: str
+    rows_json: EncodedText
     content: bytes | None
     parameters: dict[str, Any]
 
@@ -186,8 +185,7 @@ class _Flush:
         rejected = _rejected_keys(pages)
         return cls(
             rows_json=rows,
-            # a row without a currency has the account's
-            content=None if rejected else sha256(f"{run.account.currency}{rows}".encode()).digest(),
+            content=None if rejected else _content(run.account.currency, rows),
             parameters={
                 "account_id": run.account.id,
                 "run_id": run.run_id,
@@ -208,9 +206,17 @@ class _Flush:
         )
 
 
-def _joined(pages: Sequence[TransactionPage]) -> str:
+def _joined(pages: Sequence[TransactionPage]) -> EncodedText:
     """One JSON array of the arrays of several pages, joined as text: rows are never objects in Python here."""
-    return "[" + ",".join(page.rows_json[1:-1] for page in pages if page.row_count) + "]"
+    rows = ",".join(page.rows_json[1:-1] for page in pages if page.row_count)
+    return EncodedText(f"[{rows}]".encode())
+
+
+def _content(currency: str, rows: bytes) -> bytes:
+    """What a flush is recognised by; a row without a currency has the account's."""
+    content = sha256(currency.encode())
+    content.update(rows)
+    return content.digest()
 
 
 def _rejected_keys(pages: Sequence[TransactionPage]) -> list[str]:

@@ -195,6 +195,7 @@ class AccountSync:
                 totals_ignore_window=totals_ignore_window,
                 interval_seconds=self._with.settings.sync_interval_hours * 3600,
                 deep_read_days=self._with.settings.deep_read_days,
+                fetch_seconds=self._watch.fetch_seconds,
             )
             if verdict.kind is VerdictKind.MISMATCH and around is not None:
                 ComparisonStore(self._with.database).keep(run.run_id, around)
@@ -276,6 +277,7 @@ class AccountSync:
             verdict=verdict,
             error_code=error_code,
             counts=counts,
+            fetch_seconds=self._watch.fetch_seconds,
             retry=lambda failures: max(retry, schedule.after_failures(failures, interval_seconds=interval)),
         )
         if error_code is not None:

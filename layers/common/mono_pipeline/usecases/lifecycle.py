@@ -209,13 +209,19 @@ class Lifecycle:
 
     def _ask_for_read(
         self, account: LinkedAccount, sighting: Sighting, run_id: UUID | None
-    ) -> tuple[UUID, RunKind | None]:
-        """A run that sees what the event tells of: asked for already, begun since, or new; and what is left to read."""
+    ) -> tuple[UUID | None, RunKind | None]:
+        """A run that sees what the event tells of: asked for already, begun since, or new; and what is left to read.
+
+        None where so many events came that a tick asks for it, when its time has come.
+        """
         if run_id is not None:
             return run_id, RunKind.FULL
         covering = self._inbox.covering_run(account.id, sighting.received_at)
         if covering is not None:
             return covering["run_id"], RunKind(covering["kind"]) if covering["waiting"] else None
+        interval = self._with.settings.webhook_interval_seconds
+        if self._inbox.put_off_read(account.id, requested_by=WEBHOOK, interval_seconds=interval):
+            return None, None
         first = not account.was_read and not self._with.runs.has_open(account.id)
         kind = RunKind.FULL if first else RunKind.INCREMENTAL
         asked = self._with.runs.request(

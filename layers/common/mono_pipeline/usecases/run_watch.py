@@ -36,6 +36,11 @@ class RunWatch:
         self._seconds: dict[Stage, float] = {}
         self.counts = RowCounts()
 
+    @property
+    def fetch_seconds(self) -> float | None:
+        """How long Mono's answers were waited for, without the waits for the rate budget; None where none was read."""
+        return self._seconds.get(Stage.SYNC, self._seconds.get(Stage.BACKFILL))
+
     def stage(self, run: LeasedRun, stage: Stage, seconds: float, outcome: Outcome) -> None:
         """A stage of a pass took so long."""
         self._seconds[stage] = self._seconds.get(stage, 0.0) + seconds

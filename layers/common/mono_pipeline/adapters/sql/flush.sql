@@ -101,6 +101,7 @@ written AS (SELECT (SELECT count(*) FROM inserted) AS inserted, (SELECT count(*)
 -- name: land_first_rows
 -- The same for an account of which nothing is stored yet, without looking: a row that is there after all is refused by the
 -- unique key, and nothing is written.
+-- plan: kept
 WITH
 -- with: incoming
 inserted AS (

@@ -73,7 +73,7 @@ UPDATE sync_runs SET pass = pass + 1 WHERE run_id = :run_id RETURNING pass;
 WITH forgotten AS (DELETE FROM sync_flushes WHERE run_id = :run_id)
 UPDATE sync_runs
    SET status = :status, verdict = :verdict, verdict_reason = :verdict_reason, first_bad_day = :first_bad_day::date,
-       error_code = :error_code, mono_total = coalesce(:mono_total::bigint, mono_total),
+       error_code = :error_code, fetch_seconds = :fetch_seconds::double precision, mono_total = coalesce(:mono_total::bigint, mono_total),
        finished_at = greatest(pipeline_now(), started_at)  -- a clock that was set back: no run takes less than no time
  WHERE run_id = :run_id
 RETURNING rows_seen, rows_inserted, rows_updated, rows_unchanged, rows_quarantined;
