@@ -33,6 +33,7 @@ def fleet_series() -> int:
         + len(metric_words.FLAG_REASONS)
         + len(metric_words.REJECTIONS)
         + len(WebhookReason)
+        + len(metric_words.EFFECTS)
         + sum(not metric.dimensions for metric in emf.METRICS)
     )  # fmt: skip
 

@@ -67,6 +67,7 @@ DEAD_LETTERS: Final = Metric(name="dead_letters_total", unit="Count", dimensions
 RATE_WAIT: Final = Metric(name="rate_wait_seconds_total", unit="Seconds", dimensions=())
 PROVIDER_DOWN: Final = Metric(name="provider_down_total", unit="Count", dimensions=())
 WEBHOOKS: Final = Metric(name="webhooks_total", unit="Count", dimensions=("outcome", "reason"))
+WEBHOOK_EFFECTS: Final = Metric(name="webhook_effects_total", unit="Count", dimensions=("effect",))
 METRICS: Final = (
     STAGE_SECONDS,
     ERRORS,
@@ -81,4 +82,5 @@ METRICS: Final = (
     RATE_WAIT,
     PROVIDER_DOWN,
     WEBHOOKS,
+    WEBHOOK_EFFECTS,
 )

@@ -26,6 +26,7 @@ from local.monitoring_contract import (
     RUNS,
     STAGE_SECONDS,
     VERDICTS,
+    WEBHOOK_EFFECTS,
     WEBHOOKS,
 )
 from local.monitoring_judge import DOWN, EMPTY, FAILURES, LATENCY, REQUIRED, Proof, judge
@@ -52,6 +53,7 @@ def by_contract(at: int) -> list[str]:
         QUARANTINED: {"reason": "bad_amount"},
         RUNS: {"status": "completed"},
         WEBHOOKS: {"outcome": "refused", "reason": "wrong_secret"},
+        WEBHOOK_EFFECTS: {"effect": "unknown_account"},
     }
     lines = [
         metric.line(at=at, value=1.5, account_id=_ACCOUNT if metric.by_account else None, **values.get(metric, {}))

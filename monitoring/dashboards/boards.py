@@ -99,6 +99,15 @@ def release() -> Dashboard:
             )
         )
         .with_panel(
+            graph(
+                About(title="Mono's events", says="By what came of them, in a quarter of an hour; docs/lifecycle.md."),
+                {
+                    "{{effect}}": "sum by (effect) (sum_over_time("
+                    'taxpoynt_mono_pipeline_webhook_effects_total{scope="fleet"}[15m] offset 5m))'
+                },
+            )
+        )
+        .with_panel(
             rows(
                 About(title="Alerts", says="What fires or is about to."),
                 'ALERTS{service="mono-pipeline",severity!="none"}',

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mono_pipeline.adapters import emf, metric_words, telemetry
+from mono_pipeline.adapters.inbox_store import Effect
 from mono_pipeline.adapters.log_fields import FIELDS, LONGEST, clean_fields
 from mono_pipeline.adapters.telemetry import Telemetry
 from mono_pipeline.core.account_metrics import AccountMetrics, AccountMetricsMode
@@ -256,6 +257,13 @@ def test_a_mono_that_serves_nobody_is_counted_for_as_long_as_it_lasts(told: Told
     """Hardly anything is tried meanwhile, so that errors alone would not tell of it."""
     observer().event(name, None, reason="mono_server_error", problem="500")
     assert told.values("provider_down_total") == [1] * times
+
+
+@pytest.mark.parametrize("effect", [*Effect, "repeated"])
+def test_every_event_of_a_webhook_is_counted_by_what_came_of_it(told: Told, effect: str) -> None:
+    """One that nobody knows, by Mono's own word, too."""
+    observer().event(f"mono.webhook.{effect}", None, account_id=ACCOUNT, kind="updated")
+    assert told.values("webhook_effects_total", effect=effect) == [1]
 
 
 ATTACKS = [
