@@ -84,6 +84,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "REMOVAL_EVIDENCE_HOURS": 24,
         "FRESHNESS_SLO_HOURS": 26,
         "REALTIME_MONTHLY_CAP_NGN": 0,
+        "WEBHOOK_INTERVAL_SECONDS": 300,
         "LEASE_SECONDS": 90,
         "FLUSH_ROWS": 1000,
         "PAGES_IN_FLIGHT": 4,
