@@ -27,6 +27,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 COPIED = ("functions", "layers", "migrations", "tests", "local", "monoctl", "pyproject.toml", "template.yaml", "events")
 FEWEST = 10
+MEASURE = ROOT / "bench" / "without_evidence.patch"
+LOADS = "tests/integration/test_sync.py::test_a_first_sync_lands_the_whole_history_and_verifies_it"
+KEEPS_HISTORY = "tests/integration/test_sync.py::test_only_what_changed_lands"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +81,16 @@ def test_a_planted_bug_is_caught(bug: PlantedBug, tmp_path: Path) -> None:
     assert code == 1, f"{bug.what} Not as tests fail, but with code {code}:\n{said}"
     sleeping = [guard for guard in bug.guards if all(_cases(outcomes, guard))]
     assert not sleeping, f"{bug.what} Not noticed by {sleeping}:\n{said}"
+
+
+def test_what_cost_is_measured_against_loads_every_row_and_has_no_evidence(tmp_path: Path) -> None:
+    """`make cost` compares like with like: its patch takes history away, and no row."""
+    tree = _copy(tmp_path)
+    _apply(MEASURE, tree)
+
+    _, outcomes, said = _run(tree, [LOADS, KEEPS_HISTORY])
+
+    assert (_cases(outcomes, LOADS), _cases(outcomes, KEEPS_HISTORY)) == ([True], [False]), said
 
 
 def _copy(tmp_path: Path) -> Path:

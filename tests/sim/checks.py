@@ -21,7 +21,7 @@ SELECT 'I10 a row disappeared while it is under suspicion: ' || d.old_id AS brok
  WHERE d.status = 'open' AND t.disappeared_at IS NOT NULL
 """
 STATE = """
-SELECT a.id, a.mono_account_id, a.watermark, a.fence,
+SELECT a.id, a.mono_account_id, a.link_status, a.watermark, a.fence,
        (SELECT count(*) FROM bank_transactions t WHERE t.account_id = a.id) AS rows,
        (SELECT coalesce(sum(version), 0) FROM bank_transactions t WHERE t.account_id = a.id) AS versions,
        (SELECT count(*) FROM sync_runs r WHERE r.account_id = a.id AND r.status = 'completed') AS completed,
@@ -31,16 +31,17 @@ SELECT a.id, a.mono_account_id, a.watermark, a.fence,
 FROM bank_accounts a
 """
 FINISHED = """
-SELECT r.run_id, r.kind, r.verdict, r.verdict_reason, r.window_start, r.window_end, a.mono_account_id
-FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
-WHERE r.status = 'completed' AND r.finished_at > to_timestamp(:since::float8)
+SELECT r.run_id, r.kind, r.verdict, r.verdict_reason, r.window_start, r.window_end, r.account_id
+FROM sync_runs r
+WHERE r.status = 'completed' AND r.run_id <> ALL (:known::uuid[])
 ORDER BY r.finished_at
 """
+HEARD = "SELECT count(*) AS kept FROM webhook_inbox WHERE event_key = ANY (:heard::text[])"
 STORED = """
 SELECT t.mono_transaction_id, t.amount_minor, t.direction, t.narration, t.category, t.balance_after_minor,
        t.booking_date
-FROM bank_transactions t JOIN bank_accounts a ON a.id = t.account_id
-WHERE a.mono_account_id = :account AND t.disappeared_at IS NULL
+FROM bank_transactions t
+WHERE t.account_id = :account AND t.disappeared_at IS NULL
 """
 
 
@@ -49,8 +50,9 @@ class Checker:
     """Checks one world; keeps what must only grow."""
 
     world: World
-    before: dict[str, dict[str, Any]] = field(default_factory=dict)
-    checked_until: float = 0.0
+    before: dict[int, dict[str, Any]] = field(default_factory=dict)
+    finished: set[UUID] = field(default_factory=set)
+    had: dict[int, list[str]] = field(default_factory=dict)  # the Mono ids that an account has gone by, in order
     verdicts: dict[str, int] = field(default_factory=dict)
 
     def check(self) -> None:
@@ -59,33 +61,36 @@ class Checker:
         broken = broken_invariants(world.ground.checker)
         broken += [row["broken"] for row in world.ground.checker.rows(UNDER_SUSPICION)]
         broken += world.stale_commits
-        for state in world.ground.checker.rows(STATE):
-            broken += self._only_grows(state)
-            broken += self._no_wake_up_lost(state)
-            self.before[state["mono_account_id"]] = state
-        until = world.now()
-        for run in world.ground.checker.rows(FINISHED, since=self.checked_until):
+        states = world.ground.checker.rows(STATE)
+        if len(states) != len(world.accounts):
+            broken.append(f"I7 {len(world.accounts)} bank accounts are kept as {len(states)}")
+        for account in world.accounts:
+            state = next(each for each in states if each["id"] == account.id)
+            broken += self._only_grows(state) + self._link(account, state) + self._no_wake_up_lost(account, state)
+            self.before[account.id] = state
+        broken += self._events_are_kept()
+        for run in world.ground.checker.rows(FINISHED, known=[str(each) for each in self.finished]):
+            self.finished.add(run["run_id"])
             kind = run["verdict"] if run["verdict_reason"] is None else f"{run['verdict']} {run['verdict_reason']}"
             self.verdicts[kind] = self.verdicts.get(kind, 0) + 1
             if run["verdict"] == "verified":
                 broken += self._honest(run)
-        self.checked_until = until
         assert not broken, "\n".join(broken)
 
     def stored(self, account: Account) -> Shown:
         """What is stored of an account, without what disappeared."""
-        rows = self.world.ground.checker.rows(STORED, account=account.mono_id)
+        rows = self.world.ground.checker.rows(STORED, account=account.id)
         return {row.pop("mono_transaction_id"): tuple(row.values()) for row in rows}
 
-    def is_dead_letter(self, mono_id: str) -> bool:
+    def is_dead_letter(self, account: Account) -> bool:
         """Whether an account has failed so often that nobody asks any more."""
         found = self.world.ground.checker.rows(
-            "SELECT dead_lettered_at IS NOT NULL AS dead FROM bank_accounts WHERE mono_account_id = :id", id=mono_id
+            "SELECT dead_lettered_at IS NOT NULL AS dead FROM bank_accounts WHERE id = :id", id=account.id
         )
         return bool(found[0]["dead"])
 
     def _only_grows(self, state: dict[str, Any]) -> list[str]:
-        before = self.before.get(state["mono_account_id"])
+        before = self.before.get(state["id"])
         if before is None:
             return []
         broken = [
@@ -103,16 +108,39 @@ class Checker:
             broken.append("I2 the watermark moved without a complete pass")
         return broken
 
-    def _no_wake_up_lost(self, state: dict[str, Any]) -> list[str]:
-        sent_at = self.world.wake_ups.get(state["mono_account_id"])
-        if sent_at is None or state["waiting"] or (state["last_start"] or 0.0) >= sent_at:
+    def _link(self, account: Account, state: dict[str, Any]) -> list[str]:
+        """A link stands as its own events tell, and an account never goes back to one that it has left."""
+        link, status, had = state["mono_account_id"], state["link_status"], self.had.setdefault(account.id, [])
+        broken = []
+        if status == "unlinked" and link not in account.ended:
+            broken.append(f"L1 {link} is held for unlinked, and it is not")
+        if status == "reauth_required" and link not in account.wanted:
+            broken.append(f"L2 {link} is held for one that wants the customer, and it never did")
+        if link not in account.links or link in had[:-1]:
+            broken.append(f"L3 the account goes by {link} after {had}")
+        if link not in had:
+            had.append(link)
+        return broken
+
+    def _events_are_kept(self) -> list[str]:
+        heard = self.world.heard
+        if not heard:
+            return []
+        kept = self.world.ground.checker.rows(HEARD, heard=sorted(heard))[0]["kept"]
+        return [] if kept == len(heard) else [f"L4 {len(heard)} events were acknowledged, and {kept} are written down"]
+
+    def _no_wake_up_lost(self, account: Account, state: dict[str, Any]) -> list[str]:
+        if state["link_status"] == "unlinked":
+            account.woken_at = None  # nobody reads what is not linked
+        if account.woken_at is None or state["waiting"] or (state["last_start"] or 0.0) >= account.woken_at:
             return []
         return ["I4 a wake-up was acknowledged, and no run began after it or waits to"]
 
     def _honest(self, run: dict[str, Any]) -> list[str]:
         """I1: `verified` was said, so that on the covered days the tables hold what the bank showed during the pass."""
-        account = next(each for each in self.world.accounts if each.mono_id == run["mono_account_id"])
-        shown = account.shown[_began(self.world, run["run_id"]) :]
+        account = next(each for each in self.world.accounts if each.id == run["account_id"])
+        _, link, began = self.world.pass_began[run["run_id"]]
+        shown = account.links[link][began:]
         days = (run["window_start"], run["window_end"])
         stored = {key: row for key, row in self.stored(account).items() if _covered(row[-1], days)}
         broken = [
@@ -123,10 +151,6 @@ class Checker:
         always = set.intersection(*(set(each) for each in shown))
         missing = {key for key in always - stored.keys() if all(_covered(each[key][-1], days) for each in shown)}
         return broken + [f"I1 verified, and {key} is not stored" for key in sorted(missing)]
-
-
-def _began(world: World, run_id: UUID) -> int:
-    return world.pass_began.get(run_id, (0, 0))[1]
 
 
 def _covered(day: date, days: tuple[date | None, date | None]) -> bool:

@@ -8,6 +8,7 @@ transaction.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tests.crash.calls import GatedDatabase
 
 PATIENCE_SECONDS = 20.0
+POLL_SECONDS = 0.02
 
 
 class Hangs(AssertionError):
@@ -28,7 +30,8 @@ class Hangs(AssertionError):
 class Baton:
     """The gate of one worker. `fuse` counts the half calls (before, after) until it dies; None is never.
 
-    `flushes` counts the flushes that it has committed.
+    `flushes` counts the flushes that it has committed. `stand_inside` makes it stand once in a transaction, behind so
+    many more calls of it, `stand_at_end` behind the end of one: then its locks are gone.
     """
 
     def __init__(self) -> None:
@@ -39,6 +42,8 @@ class Baton:
         self.on_call: Callable[[Call], None] = lambda _call: None
         self.on_answer: Callable[[Call], None] = lambda _call: None
         self.run_on = False
+        self.stand_inside: int | None = None
+        self.stand_at_end = False
         self.flushes = 0
         self._go = threading.Semaphore(0)
         self._stopped = threading.Semaphore(0)
@@ -56,17 +61,32 @@ class Baton:
             raise Died
         if call.kind != "sql" and self.database is not None and self.database._in_transaction:
             raise AssertionError(f"{call} is made inside an open transaction")
-        if not call.inside and not self.run_on:
-            self.at = call
-            self._stopped.release()
-            self._go.acquire()
+        if (not call.inside and not self.run_on) or self._stands_inside(call):
+            self._stand(call)
         self._burn()
         self.on_call(call)
 
     def after(self, call: Call) -> None:
         """Perhaps die with the answer not seen."""
         self.on_answer(call)
+        if self.stand_at_end and call.name in {"COMMIT", "ROLLBACK"}:
+            self.stand_at_end = False
+            self._stand(call)
         self._burn()
+
+    def _stands_inside(self, call: Call) -> bool:
+        if not call.inside or self.stand_inside is None:
+            return False
+        self.stand_inside -= 1
+        if self.stand_inside >= 0:
+            return False
+        self.stand_inside = None
+        return True
+
+    def _stand(self, call: Call) -> None:
+        self.at = call
+        self._stopped.release()
+        self._go.acquire()
 
     def _burn(self) -> None:
         if self.dead:
@@ -86,6 +106,15 @@ class Baton:
         """Scheduler's side: until the worker stands still or has ended."""
         if not self._stopped.acquire(timeout=PATIENCE_SECONDS):
             raise Hangs(f"the worker does not come to its next call after {self.at}")
+
+    def has_stopped(self, *, within: float) -> bool:
+        """Scheduler's side: as `wait`, and whether it did."""
+        return self._stopped.acquire(timeout=within)
+
+    def run(self) -> None:
+        """Scheduler's side: let the worker go on to its end, and do not wait for it."""
+        self.run_on = True
+        self._go.release()
 
     def ended(self) -> None:
         """Worker's side: it has ended."""
@@ -124,6 +153,29 @@ class Life:
             if self.over:
                 return
             self.baton.let_go()
+
+    def advance_into_a_transaction(self, calls: int) -> bool:
+        """Let it go on until it stands in a transaction, holding locks; False where it has ended first."""
+        self.baton.stand_inside = calls
+        while not self.over:
+            self.baton.let_go()
+            if self.baton.stand_inside is None:
+                break
+        self.baton.stand_inside = None
+        return not self.over
+
+    def finish_beside(self, other: Life, waits: Callable[[], bool]) -> bool:
+        """Let it go on to its end while `other` stands in a transaction; whether it waited for the end of that one."""
+        self.baton.run()
+        waited, since = False, time.monotonic()
+        while not self.baton.has_stopped(within=POLL_SECONDS):
+            if time.monotonic() - since > PATIENCE_SECONDS:
+                raise Hangs("neither of two workers comes to its end beside the other")
+            if not waited and waits():
+                waited = True
+                other.baton.stand_at_end = True
+                other.baton.let_go()
+        return waited
 
     def finish(self) -> None:
         """Let it go on to its end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -12,10 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from local.sandbox.effects.answers import Body, RateLimited, Status
 from local.sandbox.faults import Fault
 from mono_pipeline.adapters.account_store import AccountStore
-from mono_pipeline.adapters.queue import FetchRequested
+from mono_pipeline.adapters.queue import FetchRequested, WebhookReceived
 from mono_pipeline.adapters.suspicion_store import SuspicionStore
 from mono_pipeline.core.dead_letter import FAILURES_IN_A_ROW
 from mono_pipeline.core.errors import PipelineError
+from mono_pipeline.usecases.lifecycle import Heard
 from tests.crash.calls import Died
 from tests.sim.checks import Checker
 from tests.sim.world import Account, Message, World
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 DAY: Final = 86_400
 TICK: Final = 660
 MOST_ROWS: Final = 60
+MOST_LINKS: Final = 5
 FLAGS: Final = (
     "true",
     "true",
@@ -57,6 +60,17 @@ BREAKS: Final[dict[str, dict[str, object]]] = {
     "no day": {"date": "yesterday"},
     "no id": {"id": None},
 }
+# What Mono tells of a link, and how it says that a real-time sync went.
+TELLS: Final[tuple[tuple[str, str | None], ...]] = (
+    ("account_updated", "SUCCESSFUL"),
+    ("account_updated", "FAILED"),
+    ("account_updated", "REAUTHORISATION_REQUIRED"),
+    ("jobs_update", None),
+    ("reauthorisation_required", None),
+    ("sync_failed", None),
+    ("account_synced", None),
+)
+FLAG_LISTS: Final = ("allow", "deny")
 
 # dead letters that have had a minute, and that no queue took
 UNHEARD: Final = """
@@ -206,12 +220,46 @@ class PipelineMachine(RuleBasedStateMachine):
     @rule(account=index, live=mostly)
     def link_state(self, account: int, live: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
         """The link dies, or the customer signs in again."""
-        mono_id = self._account(account).mono_id
+        chosen = self._account(account)
+        if not chosen.is_linked:
+            return
         if live:
-            self.world.sandbox.reauthorise(mono_id)
+            self.world.sandbox.reauthorise(chosen.mono_id)
         else:
-            self.world.sandbox.set_link_state(mono_id, state="dead")
+            self.world.sandbox.set_link_state(chosen.mono_id, state="dead")
         self._bank("revived" if live else "dead link")
+
+    @rule(account=index, same_ids=mostly, ends_old=mostly, arrive=mostly)
+    def relink(self, account: int, *, same_ids: bool, ends_old: bool, arrive: bool) -> None:
+        """The customer links the account anew: rows keep their ids, or not; the old link ends, or lives on beside."""
+        chosen = self._account(account)
+        if len(chosen.links) == MOST_LINKS:
+            return
+        same = same_ids or not self.reminting
+        self.world.let_pass(20)
+        self.world.relink(chosen, same_ids=same, ends_old=ends_old and chosen.is_linked)
+        self._bank(f"linked anew, {'the same' if same else 'new'} ids")
+        if arrive:
+            self._arrive_all()
+
+    @rule(account=index, former=mostly)
+    def unlink(self, account: int, *, former: bool) -> None:
+        """The customer or Mono ends an old link that lives on, or all that there are."""
+        chosen = self._account(account)
+        living = [link for link in chosen.links if link not in chosen.ended]
+        if former:
+            living = [link for link in living[:1] if link != chosen.mono_id]
+        for link in living:
+            self.world.unlink(chosen, link)
+            self._bank("old link ended" if former else "unlinked")
+
+    @rule(account=index, link=index, told=st.sampled_from(TELLS))
+    def tell(self, account: int, link: int, told: tuple[str, str | None]) -> None:
+        """Mono tells how a real-time sync went, or that the bank wants the customer: of this link, or of an old one."""
+        chosen = self._account(account)
+        event, word = told
+        self.world.tell(chosen, list(chosen.links)[-1 - link % len(chosen.links)], event, word)
+        TALLY.rules[f"told: {word or event}"] += 1
 
     @rule(account=index, ready=mostly)
     def data_status(self, account: int, ready: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
@@ -232,8 +280,10 @@ class PipelineMachine(RuleBasedStateMachine):
     @rule(account=index)
     def until_a_dead_letter(self, account: int) -> None:
         """Mono fails for an account again and again, until nobody asks any more."""
-        chosen = self._account(account).mono_id
-        self.world.sandbox.inject(Fault(effect=FAULTS["500"], path="*/transactions", account=chosen, times=None))
+        chosen = self._account(account)
+        self.world.sandbox.inject(
+            Fault(effect=FAULTS["500"], path="*/transactions", account=chosen.mono_id, times=None)
+        )
         for _ in range(FAILURES_IN_A_ROW):
             self.world.let_pass(TICK)
             self._run_out(self.world.deliver(self._webhook(account)), None, "worker")
@@ -277,6 +327,39 @@ class PipelineMachine(RuleBasedStateMachine):
         self.world.flag.value = value
         TALLY.rules[f"flag {value!r}"] += 1
 
+    @rule(account=index, named=st.sampled_from(FLAG_LISTS), percentage=st.sampled_from([0, 100]))
+    def flag_of_one(self, account: int, named: str, percentage: int) -> None:
+        """The flag is set for one account otherwise than for all others."""
+        chosen = self._account(account)
+        first = next(iter(chosen.links))
+        self.world.flag.value = json.dumps({"enabled": True, "percentage": percentage, named: [first]})
+        TALLY.rules[f"flag: {named} one of {percentage} %"] += 1
+
+    # --- webhooks on their way
+
+    @precondition(lambda self: self.world.on_the_way)
+    @rule(number=index, copies=st.sampled_from([1, 1, 2]))
+    def arrives(self, number: int, copies: int) -> None:
+        """A webhook of Mono's comes, before others that were sent earlier; perhaps twice."""
+        self.world.arrive(self.world.on_the_way.pop(number % len(self.world.on_the_way)), copies)
+        TALLY.rules["webhook arrives" + (" twice" if copies > 1 else "")] += 1
+
+    @precondition(lambda self: self.world.on_the_way)
+    @rule(backwards=st.booleans())
+    def all_arrive(self, backwards: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
+        """All webhooks come that are on their way, perhaps the youngest first."""
+        if backwards:
+            self.world.on_the_way.reverse()
+        self._arrive_all()
+        TALLY.rules["webhooks arrive" + (" backwards" if backwards else "")] += 1
+
+    @precondition(lambda self: self.world.on_the_way)
+    @rule(number=index)
+    def never_arrives(self, number: int) -> None:
+        """Mono loses a webhook, as it does."""
+        del self.world.on_the_way[number % len(self.world.on_the_way)]
+        TALLY.rules["webhook lost"] += 1
+
     # --- wake-ups and workers
 
     @rule(account=index)
@@ -297,7 +380,7 @@ class PipelineMachine(RuleBasedStateMachine):
         """A webhook wakes a worker, which works to the end, or dies on the way."""
         self._run_out(self.world.deliver(self._webhook(account)), fuse, "worker")
 
-    @rule(fuse=st.none() | st.integers(0, 24))
+    @rule(fuse=st.none() | st.integers(0, 60))
     def tick(self, fuse: int | None) -> None:
         """The schedule fires; perhaps it dies of it."""
         self._run_out(self.world.tick(), fuse, "tick")
@@ -322,6 +405,7 @@ class PipelineMachine(RuleBasedStateMachine):
     def drain(self, fuse: int | None) -> None:
         """Workers take every message up and work to the end; the first perhaps dies of it."""
         for message in list(self.world.messages):
+            self.checker.check()
             self._run_out(self.world.deliver(message), fuse, "worker")
             fuse = None
 
@@ -347,6 +431,26 @@ class PipelineMachine(RuleBasedStateMachine):
     def finish(self, number: int, fuse: int | None) -> None:
         """One of them goes on to its end, or dies on the way."""
         self._run_out(self._life(number), fuse, "finished")
+
+    @precondition(lambda self: self.world.messages)
+    @rule(slow=index, calls=st.integers(0, 15), fast=index)
+    def overtake(self, slow: int, calls: int, fast: int) -> None:
+        """Between two statements of a worker's transaction another one does the whole of its work, or waits for it.
+
+        Mostly both serve events of one bank account, as they do when an old link ends and a new one begins.
+        """
+        messages = self.world.messages
+        taken = _chosen([each for each in messages if isinstance(each.body, WebhookReceived)] or messages, slow)
+        account = self.world.account_of(taken.body.account_id)
+        near = [each for each in messages if self.world.account_of(each.body.account_id) is account]
+        first = self.world.deliver(taken)
+        if first.advance_into_a_transaction(calls):
+            second = self.world.tick() if fast % 5 == 4 else self.world.deliver(_chosen(near, fast))
+            waited = second.finish_beside(first, self.world.waits)
+            TALLY.rules["waited for" if waited else "overtaken"] += 1
+            self._reap()
+            self.checker.check()
+        self._run_out(first, None, "worker")
 
     @rule(same=st.booleans())
     def decide(self, same: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
@@ -386,24 +490,46 @@ class PipelineMachine(RuleBasedStateMachine):
         world.sandbox.clear_faults()
         world.broken_rows.clear()
         world.flag.value = "true"
-        for account in world.accounts:
-            world.sandbox.reauthorise(account.mono_id)
-            world.sandbox.set_data_status(account.mono_id, data_status="AVAILABLE")
-        world.note_shown()
         while world.lives:
             self._run_out(world.lives[0][0], None, "finished")
+        self._arrive_all()
+        self._serve_all()
+        world.let_pass(TICK)
+        for account in world.accounts:
+            if account.is_linked:
+                world.sandbox.reauthorise(account.mono_id)
+                world.sandbox.set_data_status(account.mono_id, data_status="AVAILABLE")
+        world.note_bank()
+        self._arrive_all()
         for seconds in (TICK, 8 * DAY, 8 * DAY, 8 * DAY):
             world.let_pass(seconds)
             self._run_out(world.tick(), None, "tick")
             self._answer_dead_letters()
-            for _ in range(20):
-                if not world.messages:
-                    break
-                self._run_out(world.deliver(world.messages[0]), None, "worker")
+            self._serve_all()
             while self._decide(same=True):
                 pass
             self.checker.check()
+        self._links_are_mono_s()
         self._tables_are_the_bank()
+
+    def _serve_all(self) -> None:
+        for _ in range(60):
+            if not self.world.messages:
+                break
+            self.checker.check()
+            self._run_out(self.world.deliver(self.world.messages[0]), None, "worker")
+
+    def _links_are_mono_s(self) -> None:
+        """Whatever was told, in whatever order: an account goes by its youngest link, or is known to have none."""
+        for account in self.world.accounts:
+            found = self.world.ground.checker.rows(
+                "SELECT mono_account_id AS id, link_status FROM bank_accounts WHERE id = :id", id=account.id
+            )[0]
+            if account.is_linked:
+                assert found == {"id": account.mono_id, "link_status": "linked"}, f"L5 {found}, but {account.mono_id}"
+            else:
+                assert found["link_status"] == "unlinked", f"L5 {found}, but every link has ended"
+            TALLY.seen[f"end: {found['link_status']} after {len(account.links)} links"] += 1
 
     def _answer_dead_letters(self) -> None:
         """A tick was the last chance to tell the queue of a dead letter; then the operator has it looked after."""
@@ -419,14 +545,16 @@ class PipelineMachine(RuleBasedStateMachine):
         doubtful = world.ground.checker.rows("SELECT payload FROM quarantined_transactions WHERE closed_at IS NULL")
         assert not doubtful, f"I6 the bank has repaired every row, and these are still in question: {doubtful}"
         for account in world.accounts:
-            bank, stored = account.shown[-1], self.checker.stored(account)
+            if not account.is_linked:
+                continue
+            bank, stored = account.links[account.mono_id][-1], self.checker.stored(account)
             lost = {key: row for key, row in bank.items() if stored.get(key) != row}
             assert not lost, f"I1 not stored as the bank has it: {lost}, but {[stored.get(key) for key in lost]}"
             last = world.ground.checker.rows(
-                """SELECT verdict, verdict_reason FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
-                   WHERE a.mono_account_id = :id AND r.status = 'completed' AND kind = 'full'
+                """SELECT verdict, verdict_reason FROM sync_runs
+                   WHERE account_id = :id AND status = 'completed' AND kind = 'full'
                    ORDER BY finished_at DESC LIMIT 1""",
-                id=account.mono_id,
+                id=account.id,
             )
             said = f"{last[0]['verdict']} {last[0]['verdict_reason']}" if last else "never read"
             extra = stored.keys() - bank.keys()
@@ -468,8 +596,13 @@ class PipelineMachine(RuleBasedStateMachine):
     def _life(self, number: int) -> Life:
         return self.world.lives[number % len(self.world.lives)][0]
 
+    def _arrive_all(self) -> None:
+        for body in self.world.on_the_way:
+            self.world.arrive(body)
+        self.world.on_the_way.clear()
+
     def _bank(self, what: str) -> None:
-        self.world.note_shown()
+        self.world.note_bank()
         TALLY.rules[what + (" while it is read" if self.world.lives else "")] += 1
 
     def _run_out(self, life: Life, fuse: int | None, what: str) -> None:
@@ -483,7 +616,11 @@ class PipelineMachine(RuleBasedStateMachine):
             if life.error is not None and not isinstance(life.error, Died | PipelineError):
                 raise life.error
             outcome = type(life.error).__name__ if life.error is not None else str(life.outcome)
-            if not outcome.startswith("TickResult"):
+            if isinstance(life.outcome, Heard):
+                outcome = (
+                    f"{life.outcome.effect or 'again'}{f', reads {life.outcome.read}' if life.outcome.read else ''}"
+                )
+            if not outcome.startswith("RoundResult"):
                 TALLY.seen[f"{life.label}: {outcome}"] += 1
 
     def _clear_the_way(self, account: Account) -> None:
@@ -493,13 +630,16 @@ class PipelineMachine(RuleBasedStateMachine):
         self._revive(account)
 
     def _revive(self, account: Account) -> bool:
-        known = self.checker.is_dead_letter(account.mono_id)
+        known = self.checker.is_dead_letter(account)
         if known:
-            store = AccountStore(self.world.ground.checker)
-            store.revive(store.find(account.mono_id).id)
+            AccountStore(self.world.ground.checker).revive(account.id)
         return known
 
     def _decide(self, *, same: bool) -> bool:
         store = SuspicionStore(self.world.ground.checker)
         found = store.page(account=None, every=False, limit=1)
         return bool(found) and store.decide(found[0]["id"], same=same, decided_by="operator")
+
+
+def _chosen(messages: list[Message], number: int) -> Message:
+    return messages[number % len(messages)]

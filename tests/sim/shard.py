@@ -34,8 +34,8 @@ def run_sequences(number: int, sequences: int, *, shrink: bool = True) -> dict[s
     for counter in (TALLY.rules, TALLY.seen, TALLY.verdicts):
         counter.clear()
     TALLY.sequences = TALLY.steps = 0
-    with _ground() as ground:
-        PipelineMachine.ground = ground
+    with ground() as made:
+        PipelineMachine.ground = made
         run_state_machine_as_test(
             machine,
             settings=settings(
@@ -120,10 +120,11 @@ def merged(shards: list[dict[str, Any]], name: str) -> Counter[str]:
 
 
 @contextmanager
-def _ground() -> Iterator[Ground]:
+def ground() -> Iterator[Ground]:
+    """A PostgreSQL for sequences, one after the other."""
     with (
         TemporaryDirectory(prefix="mono-pipeline-sim-") as folder,
         PostgresServer.start(Path(folder) / "cluster", settings=FAST) as server,
-        closing(Ground(server)) as ground,
+        closing(Ground(server)) as made,
     ):
-        yield ground
+        yield made

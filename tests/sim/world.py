@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from local.sandbox.effects.contents import Rows
@@ -18,19 +19,24 @@ from local.sandbox.sandbox import Sandbox
 from local.sandbox.transport import SandboxTransport
 from local.sandbox.wire import encode_row
 from local.sandbox.world import DEFAULT_KEY
+from mono_pipeline.adapters.inbox_store import Effect
 from mono_pipeline.adapters.migrator import migrate
 from mono_pipeline.adapters.parameters import Parameter
 from mono_pipeline.adapters.postgres import Database, DatabaseAddress
+from mono_pipeline.adapters.queue import WebhookReceived
 from mono_pipeline.core.booking import booking_date
 from mono_pipeline.core.deadline import Deadline
 from mono_pipeline.core.errors import ParametersUnavailable
+from mono_pipeline.core.link_state import wants_read
 from mono_pipeline.core.secret import Secret
-from mono_pipeline.usecases.schedule_tick import ScheduleTick
+from mono_pipeline.usecases.lifecycle import Heard, Lifecycle
+from mono_pipeline.usecases.scheduled_round import ScheduledRound
 from mono_pipeline.usecases.sync_request import SyncAsked, SyncRequest
 from mono_pipeline.usecases.wake_up import Served, WakeUp
 from tests.crash.calls import Call, GatedDatabase, gated_collaborators
 from tests.harness import SETTINGS
 from tests.sim.lives import Baton, Life
+from tests.webhook_life import message as as_received
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +84,7 @@ WITH live AS MATERIALIZED (
   SELECT t.*, CASE t.direction WHEN 'credit' THEN 1 ELSE -1 END AS sign
   FROM bank_transactions t JOIN bank_accounts a ON a.id = t.account_id
   JOIN sync_runs r ON r.run_id = a.lease_run_id AND r.status = 'running'
-  WHERE a.mono_account_id = :account AND t.disappeared_at IS NULL AND t.amount_minor > 0
+  WHERE a.id = :account AND t.disappeared_at IS NULL AND t.amount_minor > 0
 ),
 chosen AS (
   SELECT one.id AS one, next.id AS next FROM live one JOIN live next
@@ -96,15 +102,22 @@ UPDATE bank_transactions SET amount_minor = :amount, balance_after_minor = :bala
 WHERE (id, version, amount_minor) = (:id, :version, :amount_now) RETURNING id
 """
 
+# Of a sequence's workers only one is ever let go on at a time, so that whoever waits for a lock is known.
+WAITS = """
+SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock') AS waits
+"""
+# What came of an event that is a reason to look at its account, if it tells of rows.
+SEEN_TO = frozenset({Effect.NOTED, Effect.CHANGED, Effect.IMPORTED, Effect.RELINKED})
+
 type Row = dict[str, Any]
 type Shown = dict[str, tuple[Any, ...]]
 
 
 @dataclass(eq=False)
 class Message:
-    """A message that lies in a queue. One that was `asked` for by somebody outside must not be lost."""
+    """A message that lies in a queue: a wake-up, or an event of Mono's."""
 
-    body: FetchRequested
+    body: FetchRequested | WebhookReceived
     sent_at: float
     queue: str
     deliveries: int = 0
@@ -142,13 +155,44 @@ class Flag:
         return Parameter(name=name, value=self.value, version=1)
 
 
-@dataclass
+@dataclass(eq=False)
 class Account:
-    """A bank account with everything that Mono's copy has shown of it so far, the newest last."""
+    """A bank account that is kept under `id`.
 
-    mono_id: str
-    shown: list[Shown] = field(default_factory=list)
+    `links` are the ids under which Mono has had it, the youngest last, each with all that it has shown, the newest
+    last. Of them `ended` are unlinked, and for `wanted` the bank has asked for the customer. `woken_at` is when the
+    youngest wake-up was sent that a worker has taken for served.
+    """
+
+    id: int
+    links: dict[str, list[Shown]]
+    ended: set[str] = field(default_factory=set)
+    wanted: set[str] = field(default_factory=set)
+    woken_at: float | None = None
     taken_out: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def mono_id(self) -> str:
+        """What Mono calls it now."""
+        return next(reversed(self.links))
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether its youngest link lives."""
+        return self.mono_id not in self.ended
+
+
+class Onlooker(Database):
+    """A connection that looks on, for several threads."""
+
+    def __init__(self, address: DatabaseAddress) -> None:
+        super().__init__(address)
+        self._looking = RLock()
+
+    def rows(self, statement: str, **parameters: Any) -> list[Row]:
+        """One at a time."""
+        with self._looking:
+            return super().rows(statement, **parameters)
 
 
 class BrokenRows(Rows):
@@ -200,7 +244,7 @@ class Ground:
         postgres.rows(f"CREATE DATABASE {name}")
         postgres.close()
         migrate(server.url(name), MIGRATIONS)
-        self.checker = Database(self.address)
+        self.checker = Onlooker(self.address)
         for statement in CLOCK.split(";\n"):
             self.checker.rows(statement)
         self.idle: list[GatedDatabase] = []
@@ -248,47 +292,90 @@ class World:
         self.broken_rows = broken.by_id
         self._breaks = Fault(effect=broken, path="*/transactions", times=None)
         self.end_faults()
+        self.on_the_way: list[dict[str, Any]] = []  # webhooks of which Mono knows that they are sent
         self.messages: list[Message] = []
         self.dead_letters: list[FetchFailed] = []
         self.flag = Flag()
         self.lives: list[tuple[Life, Message | None]] = []
         self.seen: Counter[str] = Counter()
         self.accounts: list[Account] = []
-        self.pass_began: dict[UUID, tuple[int, int]] = {}  # fence, and what was shown last then
-        self.wake_ups: dict[str, float] = {}
+        self.pass_began: dict[UUID, tuple[int, str, int]] = {}  # fence, link, and what it had shown last then
+        self.heard: set[str] = set()  # the keys of events that were taken for served
         self.stale_commits: list[str] = []
         self._moved = 0
+        self._sent = 0
 
     # --- the bank
 
     def link(self, *, transactions: int, days: int) -> None:
         """One more account, imported."""
-        mono_id = str(self.sandbox.create_account(transactions=transactions, days=days)["id"])
-        self.accounts.append(Account(mono_id=mono_id))
-        self.note_shown()
-        self.ground.checker.rows(
+        made = self.sandbox.create_account(transactions=transactions, days=days)
+        row = self.ground.checker.rows(
             """INSERT INTO bank_accounts (mono_account_id, first_mono_account_id, currency, account_number, bank_code)
-               VALUES (:id, :id, 'NGN', :id, 'sim')""",
-            id=mono_id,
-        )
+               VALUES (:id, :id, 'NGN', :number, :bank) RETURNING id""",
+            id=made["id"],
+            number=made["account_number"],
+            bank=made["bank_code"],
+        )[0]
+        self.accounts.append(Account(id=row["id"], links={str(made["id"]): []}))
+        self.note_bank()
+
+    def relink(self, account: Account, *, same_ids: bool, ends_old: bool) -> None:
+        """The customer links the account anew; the old link ends, or lives on beside the new one."""
+        old = account.mono_id
+        new = str(self.sandbox.relink(old, same_ids=same_ids, unlink=ends_old)["id"])
+        if ends_old:
+            account.ended.add(old)
+        account.links[new] = []
+        self.note_bank()
+
+    def unlink(self, account: Account, link: str) -> None:
+        """The customer or Mono ends a link."""
+        self.sandbox.unlink(link)
+        account.ended.add(link)
+        self.note_bank()
+
+    def tell(self, account: Account, link: str, event: Any, word: str | None = None) -> None:
+        """Mono tells something of a link, of a real-time sync's end perhaps with a `word`."""
+        body = self.sandbox.fire_webhook(event=event, account=link)[0]["body"]
+        if word is not None:
+            body["data"]["meta"]["sync_status"] = word
+        if "reauthorisation" in f"{event} {word}".lower():
+            account.wanted.add(link)
+        self.note_bank()
+
+    def account_of(self, mono_id: str) -> Account | None:
+        """The account that Mono has, or had, under this id."""
+        return next((each for each in self.accounts if mono_id in each.links), None)
 
     def end_faults(self) -> None:
         """Mono answers well again; rows that are broken stay so."""
         self.sandbox.clear_faults()
         self.sandbox.inject(self._breaks)
 
-    def note_shown(self) -> None:
-        """Keep what Mono shows of each account from now on."""
+    def note_bank(self) -> None:
+        """Keep what Mono shows of each link from now on, and what it has sent."""
         for account in self.accounts:
-            rows = {row["id"]: as_stored(row) for row in self.sandbox.truth(account.mono_id)["copy"]}
-            if not account.shown or account.shown[-1] != rows:
-                account.shown.append(rows)
+            for link, shown in account.links.items():
+                if link in account.ended and shown:
+                    continue
+                rows = {row["id"]: as_stored(row) for row in self.sandbox.truth(link)["copy"]}
+                if not shown or shown[-1] != rows:
+                    shown.append(rows)
+        sent = self.sandbox.outbox.webhooks
+        self.on_the_way += [webhook.body for webhook in sent[self._sent :]]
+        self._sent = len(sent)
+
+    def arrive(self, body: dict[str, Any], copies: int = 1) -> None:
+        """A webhook is taken for durable, once or more often."""
+        for _ in range(copies):
+            self.messages.append(Message(body=as_received(body), sent_at=self.now(), queue="daily"))
 
     # --- what is stored
 
     def tamper(self, account: Account, row: int) -> list[Row]:
         """Change two stored amounts of an account that is being read, as who owns the table; what was changed."""
-        return self.ground.checker.rows(TAMPER, account=account.mono_id, row=row)
+        return self.ground.checker.rows(TAMPER, account=account.id, row=row)
 
     def undo(self, changed: list[Row]) -> bool:
         """Set right what no run has; whether there was anything left to do."""
@@ -314,7 +401,7 @@ class World:
 
     def tick(self) -> Life:
         """The schedule fires."""
-        return self._begin("tick", lambda using: ScheduleTick(using).tick(Deadline.after(60)))
+        return self._begin("tick", lambda using: ScheduledRound(using).go(Deadline.after(60)))
 
     def ask(self, account: Account) -> Life:
         """The API is called."""
@@ -330,12 +417,25 @@ class World:
         """The queue hands a message to a worker; with no `seconds` it is out of time at its first flush."""
         message.deliveries += 1
 
+        body = message.body
+        if isinstance(body, WebhookReceived):
+            received_at = datetime.fromtimestamp(message.sent_at, UTC)
+
+            def hear(using: Collaborators) -> Heard:
+                return Lifecycle(using).serve(body, received_at=received_at, deadline=Deadline.after(seconds))
+
+            return self._begin(f"event {body.event.kind}", hear, message)
+
         def work(using: Collaborators) -> Served:
             queue = using.daily if message.queue == "daily" else using.backfill
             wake = WakeUp(using, queue=queue)
-            return wake.serve(message.body, sent_at=message.sent_at, deadline=Deadline.after(seconds))
+            return wake.serve(body, sent_at=message.sent_at, deadline=Deadline.after(seconds))
 
-        return self._begin(f"wake-up {message.body.requested_by}", work, message)
+        return self._begin(f"wake-up {body.requested_by}", work, message)
+
+    def waits(self) -> bool:
+        """Whether somebody waits for a lock."""
+        return bool(self.ground.checker.rows(WAITS)[0]["waits"])
 
     def reap(self) -> list[tuple[Life, Message | None]]:
         """Take the lives that are over out of the list; messages that were served are deleted."""
@@ -351,11 +451,22 @@ class World:
                 self._served(message, life.outcome)
         return over
 
-    def _served(self, message: Message, served: Served) -> None:
-        outside = message.body.requested_by == "webhook" and message.body.hop == 0
-        if outside and served in {Served.DONE, Served.ALREADY_RUNNING, Served.CONTINUES, Served.PAUSED}:
-            known = self.wake_ups.get(message.body.account_id, 0.0)
-            self.wake_ups[message.body.account_id] = max(known, message.sent_at)
+    def _served(self, message: Message, outcome: Served | Heard) -> None:
+        account, body = self.account_of(message.body.account_id), message.body
+        if isinstance(body, WebhookReceived):
+            assert isinstance(outcome, Heard)
+            self.heard.add(body.event.event_key)
+            seen_to = outcome.read is not None or (outcome.effect in SEEN_TO and wants_read(body.event))
+        else:
+            outside = body.requested_by == "webhook" and body.hop == 0
+            seen_to = outside and outcome in {
+                Served.DONE,
+                Served.ALREADY_RUNNING,
+                Served.CONTINUES,
+                Served.PAUSED,
+            }
+        if seen_to and account is not None:
+            account.woken_at = max(account.woken_at or 0.0, message.sent_at)
 
     def _begin(self, label: str, work: Callable[[Collaborators], Any], message: Message | None = None) -> Life:
         baton = Baton()
@@ -393,10 +504,12 @@ class World:
         return life
 
     def _pass_begins(self, run: LeasedRun) -> None:
-        account = next(each for each in self.accounts if each.mono_id == run.account.mono_account_id)
-        fence, _ = self.pass_began.get(run.run_id, (0, 0))
+        link = run.account.mono_account_id
+        account = self.account_of(link)
+        assert account is not None
+        fence, *_ = self.pass_began.get(run.run_id, (0,))
         if run.fence >= fence:  # what a worker reads whose lease was taken over is written nowhere
-            self.pass_began[run.run_id] = (run.fence, len(account.shown) - 1)
+            self.pass_began[run.run_id] = (run.fence, link, len(account.links[link]) - 1)
 
     def _committed(self, run: LeasedRun) -> None:
         row = self.ground.checker.rows("SELECT fence FROM bank_accounts WHERE id = :id", id=run.account.id)[0]
