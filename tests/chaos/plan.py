@@ -9,6 +9,8 @@ from typing import Final
 
 RESTART_EVERY: Final = (1.0, 5.0)  # seconds between a server that is up and its next crash
 KILL_EVERY: Final = (0.5, 3.0)
+FREEZE_EVERY: Final = (1.5, 4.0)
+FROZEN_FOR: Final = (2.5, 4.0)  # longer than a lease and than the wake-up that lets another worker take over
 TICK_EVERY: Final = (1.5, 2.5)
 CHANGE_EVERY: Final = (0.1, 0.4)
 WAKE_EVERY: Final = (0.02, 0.06)
@@ -19,6 +21,8 @@ class Act(StrEnum):
 
     RESTART = "restart"  # PostgreSQL, in immediate mode
     KILL = "kill"  # a worker, by SIGKILL
+    FREEZE = "freeze"  # a worker stops in mid-step, as Lambda freezes one, and others take its account over
+    THAW = "thaw"  # and it goes on as if nothing had happened
     TICK = "tick"  # the scheduler's round, in a process that may be killed as well
     CHANGE = "change"  # something at the bank
     WAKE = "wake"  # a message from outside for some account
@@ -36,6 +40,7 @@ class Event:
 _EVERY: Final = {
     Act.RESTART: RESTART_EVERY,
     Act.KILL: KILL_EVERY,
+    Act.FREEZE: FREEZE_EVERY,
     Act.TICK: TICK_EVERY,
     Act.CHANGE: CHANGE_EVERY,
     Act.WAKE: WAKE_EVERY,
@@ -43,12 +48,18 @@ _EVERY: Final = {
 
 
 def plan(seed: int, seconds: float) -> list[Event]:
-    """The events of a soak, the earliest first; the same for the same seed, whatever happens."""
+    """The events of a soak, the earliest first; the same for the same seed, whatever happens.
+
+    A thaw has the `choice` of its freeze, and may come after `seconds`.
+    """
     events: list[Event] = []
     for act, (least, most) in _EVERY.items():
         random = Random(f"{seed} {act}")  # noqa: S311 - a schedule is no secret
         at = random.uniform(least, most)
         while at < seconds:
-            events.append(Event(at=at, act=act, choice=random.randrange(1 << 30)))
+            event = Event(at=at, act=act, choice=random.randrange(1 << 30))
+            events.append(event)
+            if act is Act.FREEZE:
+                events.append(Event(at=at + random.uniform(*FROZEN_FOR), act=Act.THAW, choice=event.choice))
             at += random.uniform(least, most)
     return sorted(events)

@@ -1,4 +1,4 @@
-"""The soak: a database that crashes, workers that are killed, a bank that changes, and at the end the truth.
+"""The soak: a database that crashes, workers that are killed or frozen, a bank that changes, and at the end the truth.
 
 Everything runs as deployed but for the clock: `pipeline_now()` runs `SPEED` times as fast as ours, so that
 leases, waits and quiet times of minutes pass in seconds.
@@ -6,301 +6,181 @@ leases, waits and quiet times of minutes pass in seconds.
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from local.aws import CREDENTIALS, AwsStandIn, sqs_client, ssm_client
-from local.ports import free_port
-from local.sandbox.server import SandboxServer
-from local.sandbox.world import DEFAULT_KEY
-from mono_pipeline.adapters.migrator import migrate
-from mono_pipeline.adapters.postgres import Database, DatabaseAddress
-from mono_pipeline.adapters.queue import FetchRequested
-from mono_pipeline.core.errors import DatabaseUnavailable
-from tests.chaos import worker
+from tests.chaos.bank import ChangingBank
+from tests.chaos.crew import Crew
+from tests.chaos.ground import Ground
+from tests.chaos.order import VERSIONS, out_of_order
 from tests.chaos.plan import Act, Event, plan
-from tests.faults.own_server import OwnServer
-from tests.harness import as_stored
+from tests.chaos.reckoning import Kind, differences, told
+from tests.chaos.report import Report
 from tests.invariants import broken
 
 if TYPE_CHECKING:
-    from multiprocessing.process import BaseProcess
+    from collections.abc import Callable
 
-MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
-SPEED: Final = 30
-WORKERS: Final = 3
+    from tests.chaos.reckoning import Difference
+
 ACCOUNTS: Final = 120
-HISTORY: Final = 45  # rows of an account at first
-VISIBILITY: Final = "5"  # seconds after which SQS shows a message again whose worker was killed
-DRAIN_SECONDS: Final = 120.0
-_DAY: Final = 86_400
-_DURABLE: Final = {"fsync": "off"}  # the process crashes here, not the machine
+REST_SECONDS: Final = 180.0
+# A first day for what is due anyway; a deep re-read is due a week after the last one, and two of them are evidence.
+REST_DAYS: Final = (1, 9, 17)
 
-
-@dataclass(kw_only=True)
-class Report:
-    """What was done, and what is wrong at the end: `differing` accounts, and invariants that do not hold."""
-
-    seed: int
-    done: Counter[str] = field(default_factory=Counter)
-    syncs: int = 0
-    taken_up: int = 0
-    rows: int = 0
-    dead_letters: int = 0
-    differing: dict[str, str] = field(default_factory=dict)
-    broken: list[str] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether the tables are the bank, row by row, and sound."""
-        return not self.differing and not self.broken
+# Who still has something to do, by the database.
+OPEN: Final = """
+SELECT (SELECT count(*) FROM sync_runs WHERE status = 'running')
+     + (SELECT count(*) FROM bank_accounts WHERE next_attempt_at <= pipeline_now() AND dead_lettered_at IS NULL) AS open
+"""
+# The bank of a soak tells the truth: what it shows is what must be stored, always.
+MISMATCHES: Final = """
+SELECT r.*, a.mono_account_id FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id WHERE r.verdict = 'mismatch'
+"""
+HELD: Final = "SELECT mono_account_id FROM bank_accounts WHERE lease_until > pipeline_now()"
+TOTALS: Final = """
+SELECT (SELECT count(*) FROM sync_runs WHERE status = 'completed') AS syncs,
+       (SELECT sum(fence) FROM bank_accounts)
+         - (SELECT count(*) FROM sync_runs WHERE started_at IS NOT NULL) AS taken_over,
+       (SELECT count(*) FROM bank_accounts a WHERE 'verified' = (
+          SELECT verdict FROM sync_runs r WHERE r.account_id = a.id ORDER BY r.finished_at DESC LIMIT 1)) AS verified
+"""
 
 
 class Soak:
-    """One world: server, queues, bank and workers. A context manager that ends all of it."""
+    """One world, its harm and its reckoning. A context manager that ends all of it; `tell` hears of its progress."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
-        self.report = Report(seed=seed)
+    def __init__(self, seed: int, seconds: float, folder: Path, *, accounts: int, tell: Callable[[str], None]) -> None:
+        self.report = Report(seed=seed, seconds=seconds, accounts=accounts)
+        self._tell = tell
+        self._ground = Ground(folder)
+        self._bank = ChangingBank(seed=f"chaos {seed}", accounts=accounts)
         self._folder = folder
-        self._server = OwnServer(folder / "cluster")
-        self._bank = SandboxServer(accounts=ACCOUNTS, transactions=HISTORY, seed=f"chaos {seed}")
-        self._spawn = multiprocessing.get_context("forkserver")
-        self._spawn.set_forkserver_preload(["tests.chaos.worker"])
-        self._workers: list[BaseProcess] = []
-        self._ticks: list[BaseProcess] = []
-        self._queues: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        self._server.start(**_DURABLE)
-        self._server.running.ensure_database("pipeline")
-        migrate(self._server.running.url("pipeline"), MIGRATIONS)
-        self._address = DatabaseAddress(
-            host="127.0.0.1", port=self._server.port, database="pipeline", user="postgres", timeout_seconds=10.0
-        )
-        now = self._one("SELECT now()::text AS at, extract(epoch FROM now())::float8 AS seconds")
-        self._began = now["at"]
-        self._clock = worker.FastClock(began=now["seconds"], speed=SPEED)
-        self._set_clock(0)
-        self._aws = AwsStandIn.start(port=free_port(), log=self._folder / "aws.log")
-        self._sqs = sqs_client(self._aws.url)
-        self._make_queues()
-        ssm_client(self._aws.url).put_parameter(
-            Name="/mono-pipeline/local/MONO_TRANSACTIONS_ENABLED", Value="true", Type="String"
-        )
-        self._bank.start()
-        self._accounts = [str(each["id"]) for each in self._bank.control.accounts()]
-        self._environ = self._environment()
+        with ExitStack() as stack:
+            stack.enter_context(self._ground)
+            stack.enter_context(self._bank)
+            self._crew = stack.enter_context(Crew(self._ground, self._bank.url, self._folder))
+            self._leave = stack.pop_all()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for process in (*self._workers, *self._ticks):
-            process.kill()
-            process.join()
-        self._bank.stop()
-        self._aws.stop()
-        self._server.stop()
+    def __exit__(self, *error: object) -> None:
+        self._leave.__exit__(None, None, None)
 
-    def go(self, seconds: float) -> Report:
-        """Let the schedule happen, then let everything go, and compare."""
-        for _ in range(WORKERS):
-            self._hire()
-        self._tick_and_wait()  # brings in the accounts of Mono's list
+    def go(self) -> Report:
+        """Let the schedule happen, then let everything come to rest, and compare."""
         began = time.monotonic()
-        for event in plan(self.report.seed, seconds):
+        self._crew.tick_and_wait()  # brings in the accounts of Mono's list
+        self._harm()
+        self._rest()
+        self._reckon()
+        self.report.took = time.monotonic() - began
+        return self.report
+
+    def _harm(self) -> None:
+        began = time.monotonic()
+        for event in plan(self.report.seed, self.report.seconds):
             time.sleep(max(0.0, began + event.at - time.monotonic()))
             self._do(event)
             self.report.done[event.act] += 1
-        self._let_go()
-        self._compare()
-        return self.report
 
     def _do(self, event: Event) -> None:
         match event.act:
             case Act.RESTART:
-                self._server.crash()
-                self._server.start(**_DURABLE)
+                self._ground.crash()
+                self._look()
             case Act.KILL:
-                victim = self._workers.pop(event.choice % WORKERS)
-                victim.kill()
-                victim.join()
-                self._hire()
-                self._kill_a_tick(event.choice)
+                self._crew.kill(event.choice)
+            case Act.FREEZE:
+                self._freeze(event.choice)
+            case Act.THAW:
+                self._crew.thaw(event.choice)
             case Act.TICK:
-                self._tick()
+                self._crew.tick()
             case Act.CHANGE:
-                self._change(event.choice)
+                self._bank.change(event.choice)
             case Act.WAKE:
-                self._wake(self._accounts[event.choice % ACCOUNTS])
+                self._ground.wake(self._bank.accounts[event.choice % self.report.accounts])
 
-    def _change(self, choice: int) -> None:
-        """Mostly new rows; some late, some amended, now and then one that goes."""
-        account, bank = self._accounts[choice % ACCOUNTS], self._bank.control
-        kind = choice // ACCOUNTS % 20
-        if kind < 12:
-            bank.add(account, count=1 + kind % 3)
-        elif kind < 15:
-            bank.late(account, count=1, days_ago=2 + kind % 3)
-        elif kind < 18:
-            bank.amend(account)
-        elif kind < 19:
-            bank.remove(account, count=1)
-        else:
-            bank.reshuffle(account)
-        bank.refresh(account)
+    def _freeze(self, choice: int) -> None:
+        """Whoever holds an account now may be the frozen one: each is asked for again when that lease has run out.
 
-    def _let_go(self) -> None:
-        """No more harm: workers work off what is there, days pass, every account is read in full, and again."""
-        for days in (1, 9, 12, 21):  # each deep re-read is due after seven; two of them are evidence
-            self._set_clock(days * _DAY)
-            give_up = time.monotonic() + DRAIN_SECONDS
-            self._tick_and_wait()
-            while not self._quiet() and time.monotonic() < give_up:
-                self._tick_and_wait()
+        On a queue that is served first: behind all that waits the frozen worker would be back before.
+        """
+        self._crew.freeze(choice)
+        for row in self._ground.rows(HELD):
+            self._ground.wake(row["mono_account_id"], queue="urgent", in_seconds=2)
 
-    def _quiet(self) -> bool:
-        """Nothing waits in a queue, no run is open, and nobody is due."""
-        waiting = sum(
-            int(count)
-            for name in ("daily", "backfill")
-            for count in self._sqs.get_queue_attributes(
-                QueueUrl=self._queues[name],
-                AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-            )["Attributes"].values()
-        )
-        row = self._one(
-            """SELECT (SELECT count(*) FROM sync_runs WHERE status = 'running')
-                    + (SELECT count(*) FROM bank_accounts WHERE next_attempt_at <= pipeline_now()
-                          AND dead_lettered_at IS NULL) AS open"""
-        )
-        return waiting == 0 and row["open"] == 0
+    def _look(self) -> None:
+        """What must hold at every moment, in the middle of the harm as well."""
+        with self._ground.database() as database:
+            self.report.note(broken(database))
+            self.report.note(f"a mismatch: {told(row)}" for row in database.rows(MISMATCHES))
+            self.report.note(out_of_order(database, self._bank.shown))
+        self.report.looks += 1
+        if self.report.looks % 10 == 0:
+            done, wrong = self.report.done, len(self.report.wrong)
+            self._tell(
+                f"{done[Act.RESTART]} crashes, {done[Act.KILL]} kills, {done[Act.FREEZE]} freezes, {wrong} wrong"
+            )
 
-    def _compare(self) -> None:
-        database = Database(self._address)
-        for account in self._accounts:
-            stored = {
-                row["mono_transaction_id"]: (
-                    row["amount_minor"],
-                    row["direction"],
-                    row["narration"],
-                    row["category"],
-                    row["balance_after_minor"],
-                    row["booking_date"],
+    def _rest(self) -> None:
+        """No more harm: what waits is worked off, days pass, every account is read in full, and again."""
+        self._crew.thaw_all()
+        for day in REST_DAYS:
+            self._ground.set_clock(day)
+            self._come_to_rest()
+            self._look()
+            if day == REST_DAYS[0]:
+                self.report.note(
+                    f"lost until the next reading in full: {row.transaction} of {row.account}"
+                    for row in self._differences()
+                    if row.kind is Kind.LOST
                 )
-                for row in database.rows(
-                    """SELECT t.* FROM bank_transactions t JOIN bank_accounts a ON a.id = t.account_id
-                       WHERE a.mono_account_id = :id AND t.disappeared_at IS NULL""",
-                    id=account,
-                )
-            }
-            truth = {row["id"]: as_stored(row) for row in self._bank.control.truth(account)["bank"]}
-            self.report.rows += len(truth)
-            if stored != truth:
-                lost, extra = truth.keys() - stored.keys(), stored.keys() - truth.keys()
-                other = sum(stored[key] != truth[key] for key in stored.keys() & truth.keys())
-                self.report.differing[account] = f"{len(lost)} lost, {len(extra)} extra, {other} other"
-        self.report.broken = broken(database)
-        told = database.rows(
-            """SELECT count(*) FILTER (WHERE status = 'completed') AS syncs,
-                      count(*) FILTER (WHERE hops > 0) AS passed_on FROM sync_runs"""
-        )[0]
-        self.report.syncs = told["syncs"]
-        self.report.taken_up = int(database.rows("SELECT sum(fence) AS leases FROM bank_accounts")[0]["leases"])
-        database.close()
-        self.report.dead_letters = int(
-            self._sqs.get_queue_attributes(
-                QueueUrl=self._queues["dead"], AttributeNames=["ApproximateNumberOfMessages"]
-            )["Attributes"]["ApproximateNumberOfMessages"]
-        )
+            self._tell(f"at rest on day {day}")
 
-    def _hire(self) -> None:
-        queues = [self._queues["daily"], self._queues["daily"], self._queues["backfill"]]
-        process = self._spawn.Process(
-            target=worker.work, args=(self._environ, queues, self._clock, self._folder / "worker.log"), daemon=True
-        )
-        process.start()
-        self._workers.append(process)
+    def _come_to_rest(self) -> None:
+        give_up = time.monotonic() + REST_SECONDS
+        self._crew.tick_and_wait()
+        while not self._at_rest():
+            if time.monotonic() > give_up:
+                self.report.note([f"not at rest after {REST_SECONDS:.0f} s"])
+                return
+            self._crew.tick_and_wait()
 
-    def _tick(self) -> None:
-        self._ticks = [each for each in self._ticks if each.is_alive()]
-        process = self._spawn.Process(target=worker.tick, args=(self._environ, self._folder / "tick.log"), daemon=True)
-        process.start()
-        self._ticks.append(process)
+    def _at_rest(self) -> bool:
+        return self._ground.waiting() == 0 and self._ground.rows(OPEN)[0]["open"] == 0
 
-    def _tick_and_wait(self) -> None:
-        self._tick()
-        self._ticks[-1].join(timeout=30)
-        time.sleep(0.5)
+    def _reckon(self) -> None:
+        report = self.report
+        report.differing = self._differences()
+        report.rows = sum(len(self._bank.rows(account)) for account in self._bank.accounts)
+        report.removed = len(self._bank.removed)
+        report.versions = len(self._ground.rows(VERSIONS))
+        totals = self._ground.rows(TOTALS)[0]
+        report.syncs, report.verified = totals["syncs"], totals["verified"]
+        report.taken_over = int(totals["taken_over"])
+        report.leases_lost = self._crew.leases_lost()
+        report.dead_letters = self._ground.dead_letters()
 
-    def _kill_a_tick(self, choice: int) -> None:
-        if self._ticks and choice % 2:
-            self._ticks[-1].kill()
-
-    def _wake(self, account: str) -> None:
-        message = FetchRequested(account_id=account, correlation_id="c-chaos", requested_by="webhook")
-        self._sqs.send_message(QueueUrl=self._queues["daily"], MessageBody=message.body())
-
-    def _make_queues(self) -> None:
-        create = self._sqs.create_queue
-        self._queues["dead"] = create(QueueName="dead")["QueueUrl"]
-        arn = self._sqs.get_queue_attributes(QueueUrl=self._queues["dead"], AttributeNames=["QueueArn"])["Attributes"]
-        redrive = f'{{"deadLetterTargetArn": "{arn["QueueArn"]}", "maxReceiveCount": 5}}'
-        for name in ("daily", "backfill"):
-            attributes: Any = {"VisibilityTimeout": VISIBILITY, "RedrivePolicy": redrive}
-            self._queues[name] = create(QueueName=name, Attributes=attributes)["QueueUrl"]
-
-    def _set_clock(self, ahead_seconds: int) -> None:
-        self._one(
-            f"""CREATE OR REPLACE FUNCTION pipeline_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS
-                $$ SELECT timestamptz '{self._began}' + interval '{ahead_seconds} seconds'
-                        + {SPEED} * (clock_timestamp() - timestamptz '{self._began}') $$"""
-        )
-
-    def _one(self, statement: str) -> dict[str, Any]:
-        """The first row of an answer; a server that has just been started may still refuse."""
-        give_up = time.monotonic() + 30
-        while True:
-            database = Database(self._address)
-            try:
-                return next(iter(database.rows(statement)), {})
-            except DatabaseUnavailable:
-                if time.monotonic() > give_up:
-                    raise
-                time.sleep(0.1)
-            finally:
-                database.close()
-
-    def _environment(self) -> dict[str, str]:
-        return {
-            **CREDENTIALS,
-            "AWS_ENDPOINT_URL": self._aws.url,
-            "ENVIRONMENT": "local",
-            "POWERTOOLS_SERVICE_NAME": "mono-pipeline",
-            "POWERTOOLS_METRICS_NAMESPACE": "TaxPoynt",
-            "MONO_BASE_URL": self._bank.url,
-            "MONO_SECRET_KEY": DEFAULT_KEY,
-            "MONO_PAGE_LIMIT": "20",
-            "MONO_RATE_LIMIT_PER_MINUTE": "100000",
-            "FLUSH_ROWS": "40",
-            "DATABASE_HOST": "127.0.0.1",
-            "DATABASE_PORT": str(self._server.port),
-            "DATABASE_NAME": "pipeline",
-            "DATABASE_USER": "postgres",
-            "DATABASE_SSLMODE": "disable",
-            "DATABASE_PASSWORD": "trusted_on_loopback",
-            "QUEUE_URL": self._queues["daily"],
-            "BACKFILL_QUEUE_URL": self._queues["backfill"],
-            "DEAD_LETTER_QUEUE_URL": self._queues["dead"],
-        }
+    def _differences(self) -> list[Difference]:
+        with self._ground.database() as database:
+            return [
+                difference
+                for account in self._bank.accounts
+                for difference in differences(database, account, self._bank.rows(account))
+            ]
 
 
-def soak(seed: int, seconds: float) -> Report:
+def soak(
+    seed: int, seconds: float, *, accounts: int = ACCOUNTS, tell: Callable[[str], None] = lambda _: None
+) -> Report:
     """A soak of `seconds`, and the time that it takes to come to rest after it."""
     with TemporaryDirectory(prefix="mono-pipeline-chaos-") as folder:
         Path(folder).chmod(0o711)  # PostgreSQL runs as another user and has to pass
-        with Soak(seed, Path(folder)) as world:
-            return world.go(seconds)
+        with Soak(seed, seconds, Path(folder), accounts=accounts, tell=tell) as world:
+            return world.go()

@@ -1,0 +1,135 @@
+"""The crew of a soak: worker processes that are killed, frozen and thawed, and the scheduler's rounds."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Final, Self
+
+from local.aws import CREDENTIALS
+from local.sandbox.world import DEFAULT_KEY
+from tests.chaos import worker
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+    from pathlib import Path
+
+    from tests.chaos.ground import Ground
+
+WORKERS: Final = 4
+LEASE_SECONDS: Final = 45  # one and a half of our seconds
+_ROUND_SECONDS: Final = 30.0
+# A worker that was refused the account names the run that holds it; one that lost its lease in mid-run does not.
+_NOT_ITS_OWN: Final = b"mono.wake_up.already_running"
+_REFUSED: Final = b'"run_id"'
+
+
+class Crew:
+    """As many workers as there are `WORKERS`, whatever happens to them. A context manager."""
+
+    def __init__(self, ground: Ground, bank_url: str, folder: Path) -> None:
+        self._ground = ground
+        self._folder = folder
+        self._environ = _environment(ground, bank_url)
+        self._spawn = multiprocessing.get_context("forkserver")
+        self._spawn.set_forkserver_preload(["tests.chaos.worker"])
+        self._workers: list[BaseProcess] = []
+        self._frozen: dict[int, BaseProcess] = {}
+        self._ticks: list[BaseProcess] = []
+
+    def __enter__(self) -> Self:
+        for _ in range(WORKERS):
+            self._hire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in (*self._workers, *self._ticks):
+            process.kill()
+            process.join()
+
+    def kill(self, choice: int) -> None:
+        """A worker dies, frozen or not, and a new one comes; every other time a scheduler's round dies too."""
+        victim = self._workers.pop(choice % WORKERS)
+        victim.kill()
+        victim.join()
+        self._hire()
+        if self._ticks and choice % 2:
+            self._ticks[-1].kill()
+
+    def freeze(self, choice: int) -> None:
+        """A worker stops wherever it is."""
+        chosen = self._frozen[choice] = self._workers[choice % WORKERS]
+        _signal(chosen, signal.SIGSTOP)
+
+    def thaw(self, choice: int) -> None:
+        """The worker that was frozen by this `choice` goes on, if it lives."""
+        _signal(self._frozen.pop(choice), signal.SIGCONT)
+
+    def thaw_all(self) -> None:
+        """Everybody goes on."""
+        for choice in list(self._frozen):
+            self.thaw(choice)
+
+    def tick(self) -> None:
+        """The scheduler's round begins, in a process of its own."""
+        self._ticks = [each for each in self._ticks if each.is_alive()]
+        process = self._spawn.Process(target=worker.tick, args=(self._environ, self._folder / "tick.log"), daemon=True)
+        process.start()
+        self._ticks.append(process)
+
+    def tick_and_wait(self) -> None:
+        """A whole round, and a moment for the workers."""
+        self.tick()
+        self._ticks[-1].join(timeout=_ROUND_SECONDS)
+        time.sleep(0.5)
+
+    def leases_lost(self) -> int:
+        """How often a worker found that another had taken its account."""
+        log = self._folder / "worker.log"
+        lines = log.read_bytes().splitlines() if log.exists() else []
+        return sum(_NOT_ITS_OWN in line and _REFUSED not in line for line in lines)
+
+    def _hire(self) -> None:
+        queues = self._ground.queues
+        served = [queues[name] for name in ("urgent", "daily", "urgent", "daily", "urgent", "backfill")]
+        process = self._spawn.Process(
+            target=worker.work,
+            args=(self._environ, served, self._ground.clock, self._folder / "worker.log"),
+            daemon=True,
+        )
+        process.start()
+        self._workers.append(process)
+
+
+def _signal(process: BaseProcess, number: signal.Signals) -> None:
+    if process.pid is not None and process.is_alive():
+        os.kill(process.pid, number)
+
+
+def _environment(ground: Ground, bank_url: str) -> dict[str, str]:
+    """Few rows to a page and two pages to a flush, so that most runs can be hit in the middle."""
+    return {
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": ground.aws_url,
+        "ENVIRONMENT": "local",
+        "POWERTOOLS_SERVICE_NAME": "mono-pipeline",
+        "POWERTOOLS_METRICS_NAMESPACE": "TaxPoynt",
+        "MONO_BASE_URL": bank_url,
+        "MONO_SECRET_KEY": DEFAULT_KEY,
+        "MONO_PAGE_LIMIT": "5",
+        "MONO_OVERLAP_DAYS": "30",
+        "MONO_RATE_LIMIT_PER_MINUTE": "100000",
+        "FLUSH_ROWS": "10",
+        "LEASE_SECONDS": str(LEASE_SECONDS),
+        "DATABASE_HOST": ground.address.host,
+        "DATABASE_PORT": str(ground.address.port),
+        "DATABASE_NAME": ground.address.database,
+        "DATABASE_USER": ground.address.user,
+        "DATABASE_SSLMODE": "disable",
+        "DATABASE_PASSWORD": "trusted_on_loopback",
+        "QUEUE_URL": ground.queues["daily"],
+        "BACKFILL_QUEUE_URL": ground.queues["backfill"],
+        "DEAD_LETTER_QUEUE_URL": ground.queues["dead"],
+    }
