@@ -13,6 +13,8 @@ import json
 import multiprocessing
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import chain, count, repeat
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -28,7 +30,7 @@ from mono_pipeline.usecases.account_sync import AccountSync
 from mono_pipeline.usecases.paid_calls import PaidCalls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from multiprocessing import SimpleQueue as Queue
 
     from mono_pipeline.usecases.collaborators import Collaborators
@@ -89,13 +91,19 @@ class Worker:
         environment.observer = self._watch = _Stopwatch()
         self.collaborators: Collaborators = environment.collaborators
 
-    def import_accounts(self) -> list[str]:
-        """Every account of Mono's list, in our tables; their Mono ids."""
+    def import_accounts(self) -> Iterator[str]:
+        """Bring every account of Mono's list in; each Mono id as soon as its account is there."""
         wired, deadline = self.collaborators, Deadline.after(_SECONDS)
         calls = PaidCalls(budget=wired.budget, patience=wired.patience(), executor=wired.executor, deadline=deadline)
-        result = AccountImport(wired, calls).all(deadline)
+        bring = AccountImport(wired, calls)
+        for number in count(1):
+            page = calls.once(partial(wired.mono.accounts, page=number, deadline=deadline))
+            for account in page.accounts:
+                brought = bring.listed([account])
+                yield from (*brought.imported, *brought.known)
+            if not page.has_next:
+                break
         wired.budget.give_back()
-        return sorted({*result.imported, *result.known})
 
     def sync(self, account_id: str) -> Work:
         """Read, land and verify all that Mono has of one account."""
@@ -154,7 +162,7 @@ def work_through(environ: dict[str, str], *, workers: int) -> Work:
     for other in others:
         other.start()
     worker = Worker(environ)
-    for turn in [*worker.import_accounts(), *[None] * workers]:
+    for turn in chain(worker.import_accounts(), repeat(None, workers)):
         todo.put(turn)
     work = _serve(worker, todo)
     for other in others:

@@ -74,6 +74,11 @@ class RunStore:
         """Whether a run of the account is asked for or under way."""
         return self._database.row(_SQL["next_open_run"], account_id=account_id) is not None
 
+    def backfill_is_next(self, account_id: int) -> bool:
+        """Whether nobody has the account, and what would be claimed of it is a backfill."""
+        row = self._database.row(_SQL["backfill_is_next"], account_id=account_id)
+        return bool(row and row["is_next"])
+
     def request_and_claim(
         self,
         account_id: int,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 _HEADING = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
 _WITH = re.compile(r"^-- with: (\w+)$", re.MULTILINE)
@@ -20,7 +20,8 @@ def statements(file: str) -> dict[str, str]:
 
     A name that is used twice, or a part that is not there, is an error at first use.
     """
-    text = (files(__package__) / "sql" / f"{file}.sql").read_text(encoding="utf-8")
+    # a plain file wherever we run; importlib.resources would cost every start its own import
+    text = (Path(__file__).parent / "sql" / f"{file}.sql").read_text(encoding="utf-8")
     _, *found = _HEADING.split(text)
     names = found[1::3]
     if len(set(names)) != len(names):

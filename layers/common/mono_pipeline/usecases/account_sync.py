@@ -15,7 +15,6 @@ from mono_pipeline.adapters.rate_budget import OPEN_SECONDS
 from mono_pipeline.core import schedule
 from mono_pipeline.core.classify import ErrorReason, TreatmentKind, classify
 from mono_pipeline.core.completeness import MAX_PASSES, PassJudgement, PassOutcome, judge_pass, judge_unclear_total
-from mono_pipeline.core.dead_letter import FetchFailed
 from mono_pipeline.core.errors import (
     LeaseLost,
     MonoError,
@@ -28,7 +27,6 @@ from mono_pipeline.core.run import BACKFILL, LinkStatus, RunKind, RunStatus
 from mono_pipeline.core.verdict import Verdict, VerdictKind, VerdictReason, unverifiable
 from mono_pipeline.usecases.closer_look import CloserLook
 from mono_pipeline.usecases.conclusion import Conclusion
-from mono_pipeline.usecases.failure_letters import FailureLetters
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.pass_run import GRACE_SECONDS, PassRun, PassStop
 from mono_pipeline.usecases.run_watch import RunWatch, fetch_stage
@@ -296,6 +294,10 @@ class AccountSync:
             dead_lettered=streak.owes_letter,
         )
         if streak.owes_letter:
+            # what only a failure needs is not for every start to load
+            from mono_pipeline.core.dead_letter import FetchFailed  # noqa: PLC0415
+            from mono_pipeline.usecases.failure_letters import FailureLetters  # noqa: PLC0415
+
             FailureLetters(self._with).send(FetchFailed.of(run, error_code=error_code, streak=streak.failures))
 
     def _told(self, end: RunEnd, calls: PaidCalls) -> RunEnd:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from mono_pipeline.adapters.queue import MAX_HOPS, REPLAY, SCHEDULE, FetchRequested
 from mono_pipeline.core.errors import AccountUnknown, AlreadyRunning, LeaseLost
 from mono_pipeline.core.flag import decide
-from mono_pipeline.core.run import LinkStatus, RunKind, RunStatus
+from mono_pipeline.core.run import BACKFILL, LinkStatus, RunKind, RunStatus
 from mono_pipeline.usecases.account_sync import AccountSync
 
 if TYPE_CHECKING:
@@ -114,7 +114,9 @@ class WakeUp:
 
     def _work(self, account: Account, message: FetchRequested, flag_reason: str, deadline: Deadline) -> Served:
         try:
-            while (run := self._with.runs.claim(account.id, flag_reason=flag_reason, hop=message.hop)) is not None:
+            while not (handed_over := self._hands_over(account, message)) and (
+                run := self._with.runs.claim(account.id, flag_reason=flag_reason, hop=message.hop)
+            ):
                 end = AccountSync(self._with).run(run, deadline)
                 if end.paused is not None:
                     return self._told(message, Served.PAUSED, seconds=end.paused.seconds, reason=end.paused.reason)
@@ -126,19 +128,34 @@ class WakeUp:
             return self._told(message, Served.ALREADY_RUNNING, run_id=running.run_id)
         except LeaseLost:
             return self._told(message, Served.ALREADY_RUNNING)
-        return Served.DONE
+        return Served.CONTINUES if handed_over else Served.DONE
+
+    def _hands_over(self, account: Account, message: FetchRequested) -> bool:
+        """Whether what is left of the account is backfills: they go to their own queue, however many there are.
+
+        A worker of the daily queue that read them would keep a day's work of others waiting.
+        """
+        if self._queue is not self._with.daily or not self._with.runs.backfill_is_next(account.id):
+            return False
+        self._send_on(account, message, requested_by=BACKFILL, queue=self._with.backfill)
+        return True
 
     def _pass_on(self, account: Account, message: FetchRequested) -> Served:
         """Out of time: one message onward, or from the hop cap on the next tick."""
-        if message.hop < MAX_HOPS and self._with.runs.has_open(account.id):
+        if self._with.runs.has_open(account.id):
+            self._send_on(account, message, requested_by=message.requested_by, queue=self._queue)
+        return Served.CONTINUES
+
+    def _send_on(self, account: Account, message: FetchRequested, *, requested_by: str, queue: WorkQueue) -> None:
+        """One message onward; from the hop cap on the next tick sends."""
+        if message.hop < MAX_HOPS:
             onward = FetchRequested(
                 account_id=account.mono_account_id,
                 correlation_id=message.correlation_id,
-                requested_by=message.requested_by,
+                requested_by=requested_by,
                 hop=message.hop + 1,
             )
-            self._queue.send(onward, group=account.mono_account_id)
-        return Served.CONTINUES
+            queue.send(onward, group=account.mono_account_id)
 
     def _told(self, message: FetchRequested, served: Served, **fields: object) -> Served:
         name = "mono.pipeline.deferred" if served is Served.DEFERRED else f"mono.wake_up.{served}"

@@ -1,16 +1,17 @@
 -- part: incoming
--- The rows of a few pages, sorted by id; of one id the row read last counts.
+-- The rows of a few pages, sorted by id; of one id the row read last counts. An instant is read from its text once.
 clock AS MATERIALIZED (SELECT pipeline_now() AS now),
 incoming AS MATERIALIZED (
+ SELECT d.*, hashtextextended(d.id, 0) AS id_hash, lagos_date(d.occurred_at) AS booking_date FROM (
   SELECT DISTINCT ON (r.id)
-         r.id, hashtextextended(r.id, 0) AS id_hash, r.amount, r.type, coalesce(r.currency, :currency) AS currency,
-         coalesce(r.narration, '') AS narration, r.category, r.balance, r.date::timestamptz AS occurred_at,
-         lagos_date(r.date::timestamptz) AS booking_date, r.date AS occurred_text, r.extra
+         r.id, r.amount, r.type, coalesce(r.currency, :currency) AS currency, coalesce(r.narration, '') AS narration,
+         r.category, r.balance, r.date::timestamptz AS occurred_at, r.date AS occurred_text, r.extra
   FROM ROWS FROM (json_to_recordset(:rows::json) AS (
          id text, amount bigint, type text, currency text, narration text, category text, balance bigint, date text,
          extra jsonb)) WITH ORDINALITY
        AS r (id, amount, type, currency, narration, category, balance, date, extra, position)
   ORDER BY r.id, r.position DESC
+ ) d
 ),
 
 -- part: digest

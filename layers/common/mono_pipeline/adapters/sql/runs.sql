@@ -17,10 +17,17 @@ FROM bank_accounts a WHERE a.id = :account_id FOR UPDATE;
 SELECT lease_run_id FROM bank_accounts WHERE id = :account_id AND lease_until > pipeline_now();
 
 -- name: next_open_run
--- What was interrupted goes first, then what was asked for longest ago.
+-- What was interrupted goes first, then daily work before backfills, then what was asked for longest ago.
 SELECT run_id FROM sync_runs
 WHERE account_id = :account_id AND status = 'running'
-ORDER BY started_at NULLS LAST, requested_at, run_id LIMIT 1;
+ORDER BY started_at NULLS LAST, requested_by = 'backfill', requested_at, run_id LIMIT 1;
+
+-- name: backfill_is_next
+-- Whether nobody has the account and its next run, in the order of `next_open_run`, is a backfill's.
+SELECT r.requested_by = 'backfill' AND coalesce(a.lease_until <= pipeline_now(), true) AS is_next
+FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
+WHERE r.account_id = :account_id AND r.status = 'running'
+ORDER BY r.started_at NULLS LAST, r.requested_by = 'backfill', r.requested_at, r.run_id LIMIT 1;
 
 -- name: waiting_run
 SELECT run_id FROM sync_runs WHERE account_id = :account_id AND status = 'running' AND started_at IS NULL LIMIT 1;
@@ -129,4 +136,5 @@ WITH lost AS (
 )
 UPDATE sync_runs r SET woken_at = pipeline_now() FROM lost, bank_accounts a
  WHERE r.run_id = lost.run_id AND a.id = r.account_id
-RETURNING a.id, a.mono_account_id, a.mono_customer_id, a.first_mono_account_id, r.kind, r.correlation_id;
+RETURNING a.id, a.mono_account_id, a.mono_customer_id, a.first_mono_account_id, r.correlation_id,
+  CASE WHEN r.requested_by = 'backfill' THEN 'full' ELSE r.kind END AS kind;  -- by its queue: a backfill is as long as a history
