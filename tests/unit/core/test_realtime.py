@@ -110,6 +110,29 @@ def test_not_knowing_whether_there_was_new_data_counts_as_charged(
     assert realtime.lost("x").charged_ngn == 100
 
 
+def test_a_call_of_which_nothing_more_is_heard_says_why() -> None:
+    """The reason that it was given up for is what the table and the event tell."""
+    assert realtime.lost("not_ended") == CallOutcome(state=CallState.UNKNOWN, charged_ngn=100, reason="not_ended")
+
+
+def test_an_answer_without_a_job_says_so() -> None:
+    """Its reason is a word that the tables are searched for."""
+    assert realtime.of_answer(None).reason == "no_job"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MonoRefused(402), "mono_payment_required"),
+        (MonoServerError(502), "mono_server_error"),
+        (MonoUnreachable("x"), "mono_unreachable"),
+    ],
+)
+def test_a_call_that_failed_has_the_reason_of_the_error_table(error: MonoError, reason: str) -> None:
+    """Whether it was refused or not answered."""
+    assert realtime.of_error(error).reason == reason
+
+
 READY = Standing(policy=RealtimePolicy.DAILY, unlinked=False, seconds_since=300.0, open_call=False, spent_ngn=900)
 
 

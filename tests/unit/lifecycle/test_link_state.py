@@ -80,6 +80,11 @@ def test_all_orders_of_six_marks_agree() -> None:
         ([(Mark.REAUTH_REQUIRED, 1), (Mark.SIGNED_IN, 2), (Mark.DELIVERED, 2)], LinkStatus.LINKED),
         ([(Mark.REAUTH_REQUIRED, 1), (Mark.DELIVERED, 2)], LinkStatus.REAUTH_REQUIRED),  # the first one, late
         ([(Mark.SIGNED_IN, 1), (Mark.REAUTH_REQUIRED, 2), (Mark.DELIVERED, 3)], LinkStatus.REAUTH_REQUIRED),
+        # what followed signing in once more says nothing of the signing in before it
+        (
+            [(Mark.SIGNED_IN, 1), (Mark.DELIVERED, 2), (Mark.REAUTH_REQUIRED, 3), (Mark.SIGNED_IN, 4)],
+            LinkStatus.REAUTH_REQUIRED,
+        ),
         # signing in once more does not undo what signing in before had proven
         ([(Mark.REAUTH_REQUIRED, 1), (Mark.SIGNED_IN, 2), (Mark.DELIVERED, 3), (Mark.SIGNED_IN, 4)], LinkStatus.LINKED),
         ([(Mark.UNLINKED, 5), (Mark.SUCCEEDED, 9), (Mark.SIGNED_IN, 9), (Mark.DELIVERED, 9)], LinkStatus.UNLINKED),
@@ -122,6 +127,41 @@ def test_what_an_event_says(told: WebhookEvent, mark: Mark | None, *, reads: boo
     """By an allow-list: only what is known to be a success is one; what is cached is read whatever became of it."""
     assert (mark_of(told), wants_read(told)) == (mark, reads)
     assert is_success(told) == (mark is Mark.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    ("told", "proven"),
+    [
+        ([], None),
+        ([(Mark.SIGNED_IN, 1)], None),
+        ([(Mark.DELIVERED, 2)], None),
+        ([(Mark.SIGNED_IN, 1), (Mark.DELIVERED, 2)], 1),
+        ([(Mark.SIGNED_IN, 2), (Mark.DELIVERED, 2)], 2),
+        ([(Mark.CONNECTED, 1), (Mark.DELIVERED, 5)], 1),
+        ([(Mark.CONNECTED, 1), (Mark.SIGNED_IN, 3), (Mark.DELIVERED, 5)], 3),
+        ([(Mark.SIGNED_IN, 1), (Mark.DELIVERED, 2), (Mark.SIGNED_IN, 3)], 1),  # nothing has followed the second one
+        ([(Mark.SIGNED_IN, 3), (Mark.DELIVERED, 2)], None),
+        ([(Mark.SIGNED_IN, 1), (Mark.DELIVERED, 2), (Mark.SIGNED_IN, 3), (Mark.DELIVERED, 4)], 3),
+        ([(Mark.SIGNED_IN, 1), (Mark.DELIVERED, 2), (Mark.SUCCEEDED, 9)], 9),
+        ([(Mark.SUCCEEDED, 1), (Mark.SIGNED_IN, 3), (Mark.DELIVERED, 4)], 3),
+        ([(Mark.SUCCEEDED, 1)], 1),
+    ],
+)
+def test_a_link_is_proven_as_of_a_success_or_of_a_signing_in_that_data_followed(
+    told: list[tuple[Mark, int]], proven: int | None
+) -> None:
+    """Not as of when they came, and not by a signing in that nothing has followed yet."""
+    assert judge_link(marks(*told)).proven_at == (None if proven is None else at(proven))
+
+
+def test_the_newest_mark_of_a_kind_may_be_asked_for_up_to_an_instant() -> None:
+    """That instant included; without one, whenever."""
+    told = marks((Mark.SIGNED_IN, 1), (Mark.SIGNED_IN, 3), (Mark.CONNECTED, 5))
+    assert told.newest(Mark.SIGNED_IN) == at(3)
+    assert told.newest(Mark.SIGNED_IN, until=at(3)) == at(3)
+    assert told.newest(Mark.SIGNED_IN, until=at(2)) == at(1)
+    assert told.newest(Mark.SIGNED_IN, until=at(0)) is None
+    assert told.newest(Mark.SIGNED_IN, Mark.CONNECTED, until=at(9)) == at(5)
 
 
 def test_only_a_later_link_may_revive() -> None:
