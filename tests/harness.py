@@ -24,7 +24,7 @@ from mono_pipeline.adapters.transaction_store import TransactionStore
 from mono_pipeline.core.booking import booking_date
 from mono_pipeline.core.deadline import Deadline
 from mono_pipeline.core.errors import QueueUnavailable
-from mono_pipeline.core.run import RunKind
+from mono_pipeline.core.run import BACKFILL, RunKind
 from mono_pipeline.core.secret import Secret
 from mono_pipeline.usecases.account_sync import AccountSync, RunEnd
 from mono_pipeline.usecases.collaborators import Collaborators
@@ -370,7 +370,8 @@ class Pipeline:
         using = worker or self.worker
         asked = message or FetchRequested(account_id=account_id, correlation_id="c-out", requested_by="webhook")
         sent = self.now(using) if sent_at is None else sent_at
-        return WakeUp(using, queue=using.daily).serve(asked, sent_at=sent, deadline=Deadline.after(seconds))
+        queue = using.backfill if asked.requested_by == BACKFILL else using.daily
+        return WakeUp(using, queue=queue).serve(asked, sent_at=sent, deadline=Deadline.after(seconds))
 
     def tick(self, *, worker: Collaborators | None = None) -> TickResult:
         """One tick of the scheduler."""

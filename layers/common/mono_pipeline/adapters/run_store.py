@@ -67,7 +67,7 @@ class RunStore:
             raise AlreadyRunning(str(row["lease_run_id"]))
 
     def has_waiting(self, account_id: int) -> bool:
-        """Whether a run of the account is asked for that has not started yet."""
+        """Whether a run of the account that reads what is new is asked for and has not started yet."""
         return self._database.row(_SQL["waiting_run"], account_id=account_id) is not None
 
     def has_open(self, account_id: int) -> bool:
@@ -140,7 +140,7 @@ class RunStore:
         return _leased(locked, _expected(lease), _expected(started))
 
     def served_since(self, account_id: int, sent_at: float) -> bool:
-        """Whether a run of the account started at or after `sent_at` (Unix seconds)."""
+        """Whether one that reads what is new started at or after `sent_at` (Unix seconds)."""
         row = self._database.row(_SQL["served_since"], account_id=account_id, sent_at=sent_at)
         return bool(_expected(row)["served"])
 

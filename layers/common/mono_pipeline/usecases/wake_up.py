@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mono_pipeline.usecases.collaborators import Collaborators
 
 WEBHOOK: Final = "mono.webhook.received"  # `requested_by` of what an event has asked for in the database
-_ASKED_BEFORE: Final = frozenset({SCHEDULE, REPLAY, WEBHOOK})  # these write the row before they send
+_ASKED_BEFORE: Final = frozenset({SCHEDULE, REPLAY, WEBHOOK, BACKFILL})  # these write the row before they send
 
 _FRESH_SECONDS: Final = 1.0  # at most one question to SSM a second and environment, however many wake-ups are put off
 

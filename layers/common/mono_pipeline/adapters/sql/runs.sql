@@ -30,12 +30,14 @@ WHERE r.account_id = :account_id AND r.status = 'running'
 ORDER BY r.started_at NULLS LAST, r.requested_by = 'backfill', r.requested_at, r.run_id LIMIT 1;
 
 -- name: waiting_run
-SELECT run_id FROM sync_runs WHERE account_id = :account_id AND status = 'running' AND started_at IS NULL LIMIT 1;
+-- Days that somebody asked for are no answer to what may be new on others.
+SELECT run_id FROM sync_runs
+WHERE account_id = :account_id AND status = 'running' AND started_at IS NULL AND kind <> 'window' LIMIT 1;
 
 -- name: served_since
 -- Whether a run started at or after an instant: whatever a message sent then asked for has been looked at.
 SELECT EXISTS (
-  SELECT FROM sync_runs WHERE account_id = :account_id AND started_at >= to_timestamp(:sent_at::double precision)
+  SELECT FROM sync_runs WHERE account_id = :account_id AND kind <> 'window' AND started_at >= to_timestamp(:sent_at::double precision)
 ) AS served;
 
 -- name: take_lease
