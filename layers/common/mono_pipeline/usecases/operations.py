@@ -15,6 +15,8 @@ from mono_pipeline.usecases.freshness_operations import FreshnessOperations
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.reauthorisation import reauth_link
 from mono_pipeline.usecases.release_log import ReleaseLog
+from mono_pipeline.usecases.shadow_sync import ShadowSync
+from mono_pipeline.usecases.release_observation import ReleaseObservation
 from mono_pipeline.usecases.suspicions import Suspicions
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Operations:
             "accounts.reauth_link": lambda event, deadline: reauth_link(self._with, event, deadline),
             "runs.show": self._run,
             "verify.account": self._verify,
+            "sync.shadow": self._shadow,
             "backfill.plan": lambda event, _deadline: Backfill(self._with).plan(event),
             "backfill.start": lambda event, _deadline: Backfill(self._with).start(event),
             "duplicates.list": self._suspicions,
@@ -55,6 +58,9 @@ class Operations:
             "releases.record": lambda event, _deadline: ReleaseLog(self._with.database).record(event),
             "releases.show": lambda event, _deadline: ReleaseLog(self._with.database).show(event),
             "releases.list": lambda event, _deadline: ReleaseLog(self._with.database).list(event),
+            "releases.observe": lambda event, _deadline: ReleaseObservation(self._with).observe(event),
+            "releases.cohort": lambda event, _deadline: ReleaseObservation(self._with).cohort(event),
+            "releases.starts": lambda event, _deadline: ReleaseObservation(self._with).starts(event),
             "freshness.slo": lambda event, _deadline: FreshnessOperations(self._with).set_slo(event),
         }
         try:
@@ -117,6 +123,11 @@ class Operations:
             if answer.get(name) is not None:
                 answer[name] = _plain(answer[name])
         return answer
+
+    def _shadow(self, event: Event, deadline: Deadline) -> Event:
+        """What a sync of `account_id` would do now; nothing of it is done."""
+        account = self._with.accounts.find(parse_account_id(str(event.get("account_id", ""))))
+        return ShadowSync(self._with, account, deadline).compare()
 
     def _suspicions(self, event: Event, _deadline: Deadline) -> Event:
         rows, following = Suspicions(self._with).page(event)
