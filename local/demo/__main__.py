@@ -54,7 +54,11 @@ def main() -> int:
 
 def _settings() -> dict[str, Any]:
     return {
-        "variables": {"MONO_RATE_LIMIT_PER_MINUTE": "60000"},
+        "variables": {
+            "MONO_RATE_LIMIT_PER_MINUTE": "60000",
+            "REALTIME_MONTHLY_CAP_NGN": "1000",
+            "WEBHOOK_INTERVAL_SECONDS": "0",  # a life in a minute
+        },
         "sandbox": {"accounts": str(ACCOUNTS), "transactions": str(TRANSACTIONS), "seed": "demo"},
     }
 

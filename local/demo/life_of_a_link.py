@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from local.demo.story import SYNC, promise, verified
+from mono_pipeline.core.realtime import CALL_NGN
 
 if TYPE_CHECKING:
     from local.demo.story import Story
@@ -23,6 +24,7 @@ def tell(story: Story) -> None:
     story.step("forged", "Somebody who is not Mono sends a webhook", link.forged)
     story.step("linked", "A customer links an account: a webhook brings it in, all of it is read", link.made)
     story.step("repeated", "Mono repeats itself: the same webhook three times more", link.repeated)
+    story.step("real-time", "monoctl sync --realtime: Mono goes to the bank, for NGN 100", link.refreshed)
     story.step("dead", "The link dies in silence: Mono goes on answering 200 with old rows", link.died)
     story.step(
         "signed-in", "monoctl accounts reauth-link: the customer signs in again, and the rows come", link.signed_in
@@ -71,6 +73,23 @@ class _Link:
         )
         promise(self._runs() == runs, "it was read again")
         return "written down once, with 4 deliveries; nothing was read"
+
+    def refreshed(self) -> str:
+        story, account = self._story, self.account
+        story.bank.set_link_state(account, state="cached")  # as Mono's own copy is: nobody refreshes it unasked
+        story.bank.add(account, count=2)
+        promise(story.sync(account)["status"] == "completed", "what Mono has is not read")
+        promise(not self._equal(), "the new rows came without a real-time call")
+        story.monoctl("accounts", "realtime", account, "on-demand")
+        verified(story.monoctl("sync", account, "--realtime"))
+        promise(self._equal(), "the rows that Mono fetched did not come")
+        made = [call for call in story.bank.requests() if call["headers"].get("x-realtime") == "true"]
+        spent = story.database.rows("SELECT spent_ngn FROM realtime_spend")
+        promise(len(made) == 1, f"{len(made)} calls were made")
+        promise([row["spent_ngn"] for row in spent] == [CALL_NGN], f"counted as spent: {spent}")
+        row = story.account(account)
+        promise(row is not None and row["fresh_as_of"] is not None, "the account is not fresh")
+        return "the two rows that a sync alone did not see are there; one call, NGN 100"
 
     def died(self) -> str:
         story = self._story
