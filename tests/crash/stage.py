@@ -257,9 +257,10 @@ class Play:
     def final(self) -> dict[str, Any]:
         """How it ended, and whether the tables are the bank."""
         found: dict[str, Any] = {name: self._database.rows(statement) for name, statement in FINAL.items()}
+        account = self._database.rows("SELECT id FROM bank_accounts WHERE mono_account_id = :id", id=self.account)[0]
         stored = {
             row.pop("mono_transaction_id"): tuple(row.values())
-            for row in self._database.rows(STORED, account=self.account)
+            for row in self._database.rows(STORED, account=account["id"])
         }
         bank = {row["id"]: as_stored(row) for row in self.sandbox.truth(self.account)["bank"]}
         found["is the bank"] = [stored == bank]
