@@ -1,14 +1,15 @@
 """`monoctl sync`: one account, from the question to the verdict."""
 
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.text import Text
 
+from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.identity import parse_account_id
 from mono_pipeline.core.verdict import VerdictKind
 from monoctl.days import read_window
-from monoctl.exit_code import of_answer
+from monoctl.exit_code import ExitCode, of_answer, of_verdict
 from monoctl.reach import RunReport, SyncAnswer
 from monoctl.realtime_wait import RealtimeWait
 from monoctl.session import Session
@@ -16,6 +17,7 @@ from monoctl.sync_wait import SyncWait, SyncWanted
 from monoctl.views.accounts import realtime_view
 from monoctl.views.reasons import REASONS
 from monoctl.views.run import guidance_view, run_view, under_way
+from monoctl.views.shadow import shadow_view
 
 PATIENCE_SECONDS = 900
 
@@ -29,12 +31,17 @@ def sync(
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Let Mono go to the bank first: a call that costs NGN 100.")
     ] = False,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Read and compare as a sync would, and write nothing; the flag has no say.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow a run that goes on in the queue.")] = True,
     timeout: Annotated[int, typer.Option(min=1, help="Seconds to wait; the run itself goes on.")] = PATIENCE_SECONDS,
 ) -> None:
     """Sync one account now and say whether what is stored is what the bank said."""
     session = Session.of(context)
     wanted = _wanted(account, start, end)
+    if shadow:
+        _compare(session, wanted, realtime=realtime)
     if realtime:
         _freshen(session, wanted.account_id, timeout if wait else 0)
     with session.output.progress(f"asking for a sync of {account}") as say:
@@ -46,6 +53,16 @@ def sync(
             answer = session.reach.api.ask(wanted.account_id, start=wanted.start, end=wanted.end)
     _show(session, answer)
     raise typer.Exit(of_answer(answer))
+
+
+def _compare(session: Session, wanted: SyncWanted, *, realtime: bool) -> NoReturn:
+    """Show what a sync would do, and end the command."""
+    if wanted.start is not None or realtime:
+        raise InvalidInput("--shadow", "goes alone: it reads what the next sync would read, and asks no bank")
+    with session.output.progress(f"reading {wanted.account_id} at Mono, writing nothing"):
+        answer = session.reach.ops.ask("sync.shadow", account_id=wanted.account_id)
+    session.output.result(answer, *shadow_view(answer, width=session.output.width))
+    raise typer.Exit(of_verdict(answer["verdict"]["kind"]) if answer["verdict"] else ExitCode.CANNOT_TELL)
 
 
 def _freshen(session: Session, account_id: str, patience: int) -> None:

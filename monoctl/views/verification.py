@@ -29,7 +29,7 @@ _FAULTS: Final = {"missing": "only at Mono", "extra": "only stored"}
 def verification_view(answer: Row, *, now: datetime, width: int) -> Iterator[RenderableType]:
     """Return all there is to say of one account."""
     verdict = answer["verdict"]
-    lines: list[tuple[str, Text | str]] = [("account", answer["account_id"]), ("verdict", _verdict(verdict))]
+    lines: list[tuple[str, Text | str]] = [("account", answer["account_id"]), ("verdict", verdict_words(verdict))]
     lines += _compared(answer) if "bank" in answer else _recorded(answer, now)
     if "coverage" in answer:
         lines += _coverage(answer["coverage"])
@@ -68,7 +68,8 @@ def reading(so_far: Mapping[str, Any]) -> str:
     return f"{number(so_far['rows'])} of {number(so_far['highest_total'])} rows read at Mono"
 
 
-def _verdict(verdict: Row) -> Text:
+def verdict_words(verdict: Row) -> Text:
+    """Return a verdict with its reason and its first bad day."""
     told = marked(verdict["kind"])
     since = verdict["first_bad_day"] and f"first bad day {verdict['first_bad_day']}"
     details = ", ".join(detail for detail in (verdict["reason"], since) if detail)
@@ -130,7 +131,7 @@ def _mismatch(told: Row, width: int) -> Iterator[RenderableType]:
         shown = len(told["rows"])
         rest = f", {number(shown)} shown" if told["rows_differing"] > shown else ""
         yield Text.assemble(("rows that differ: ", "bold"), f"{number(told['rows_differing'])}{rest}")
-        yield _rows(told["rows"], width)
+        yield differing_rows(told["rows"], width)
     if told["unread"]:
         yield Text(f"the rows could not be read again ({told['unread']})", style="yellow")
 
@@ -158,7 +159,8 @@ def _figures(title: str, side: Row, names: Sequence[str], styles: Sequence[str])
     return Column(title=title, cells=cells, justify="right")
 
 
-def _rows(rows: Sequence[Row], width: int) -> RenderableType:
+def differing_rows(rows: Sequence[Row], width: int) -> RenderableType:
+    """Return a line for each field that differs, with both sides."""
     lines = [
         (row, name, sides)
         for row in rows
