@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mono_pipeline.core.freshness import has_own_metric, is_filled
-from mono_pipeline.core.wire import AccountSnapshot
+from mono_pipeline.core.wire import AccountSnapshot, ListedAccount
 
 
 def account(data_status: str | None, *retrieved: str) -> AccountSnapshot:
@@ -44,6 +44,15 @@ def test_a_copy_is_filled_when_mono_has_transactions(
 ) -> None:
     """PROCESSING may show a part of the history: that is not it yet (Mono contract 3)."""
     assert is_filled(account(data_status, *retrieved)) is filled
+
+
+@pytest.mark.parametrize(("data_status", "filled"), [("AVAILABLE", True), ("PARTIAL", False), (None, False)])
+def test_a_list_does_not_say_what_was_retrieved(data_status: str | None, *, filled: bool) -> None:
+    """There the status alone decides."""
+    own = account(data_status)
+    listed = ListedAccount(**{name: getattr(own, name) for name in ListedAccount.__dataclass_fields__})
+
+    assert is_filled(listed) is filled
 
 
 @pytest.mark.parametrize(("mode", "own"), [("all", True), ("failing", True), ("allowlist", True), ("off", False)])
