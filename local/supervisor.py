@@ -239,6 +239,14 @@ class Supervisor:
     def _status(self, functions: LambdaService) -> dict[str, Any]:
         return {
             "processes": {"supervisor": os.getpid(), **self._processes},
+            "schedules": [
+                {
+                    "name": each.name,
+                    "enabled": True,
+                    "every": f"{self._settings.tick_seconds or each.every.total_seconds():g} s",
+                }
+                for each in self._template.schedules
+            ],
             "functions": {
                 logical_id: [
                     {"emulator": environment.pid, "function": list(environment.function_pids)}

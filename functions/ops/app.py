@@ -26,5 +26,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
         owner = here.owner_address
         return {"applied": migrate(owner.url, MIGRATIONS, ssl_context=owner.ssl_context)}
+    if event.get("action") == "migrations.pending":
+        from mono_pipeline.adapters.migrator import pending  # noqa: PLC0415 - as above
+
+        owner = here.owner_address
+        return {"pending": pending(owner.url, MIGRATIONS, ssl_context=owner.ssl_context)}
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
     return Operations(here.collaborators).perform(event, deadline)

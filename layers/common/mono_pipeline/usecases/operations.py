@@ -13,10 +13,11 @@ from mono_pipeline.usecases.account_import import AccountImport
 from mono_pipeline.usecases.backfill import Backfill
 from mono_pipeline.usecases.freshness_operations import FreshnessOperations
 from mono_pipeline.usecases.paid_calls import PaidCalls
+from mono_pipeline.usecases.preflight import Preflight
 from mono_pipeline.usecases.reauthorisation import reauth_link
 from mono_pipeline.usecases.release_log import ReleaseLog
-from mono_pipeline.usecases.shadow_sync import ShadowSync
 from mono_pipeline.usecases.release_observation import ReleaseObservation
+from mono_pipeline.usecases.shadow_sync import ShadowSync
 from mono_pipeline.usecases.suspicions import Suspicions
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ class Operations:
             "runs.show": self._run,
             "verify.account": self._verify,
             "sync.shadow": self._shadow,
+            "preflight.settings": lambda _event, _deadline: Preflight(self._with).settings(),
+            "preflight.flag": lambda _event, _deadline: Preflight(self._with).flag(),
+            "preflight.database": lambda _event, _deadline: Preflight(self._with).database(),
+            "preflight.mono": lambda _event, deadline: Preflight(self._with).mono(deadline),
+            "preflight.arrival": lambda event, _deadline: Preflight(self._with).arrival(event),
             "backfill.plan": lambda event, _deadline: Backfill(self._with).plan(event),
             "backfill.start": lambda event, _deadline: Backfill(self._with).start(event),
             "duplicates.list": self._suspicions,
