@@ -16,6 +16,7 @@ import pytest
 from pg8000 import core
 
 from local.postgres import PostgresServer
+from mono_pipeline.adapters.extended_query import EncodedText
 from mono_pipeline.adapters.postgres import Database, DatabaseAddress, StatementRefused
 from mono_pipeline.core.errors import DatabaseUnavailable
 
@@ -263,3 +264,50 @@ def _session(database: Database) -> int:
 def _end_session(admin: Database, pid: int) -> None:
     """Wait until it is gone, so that its socket is closed when the next statement comes."""
     admin.rows("SELECT pg_terminate_backend(:pid::int, 5000)", pid=pid)
+
+
+KEPT = """-- plan: kept
+INSERT INTO kept VALUES (:id) RETURNING id"""
+
+
+def test_a_statement_that_is_to_be_kept_is_parsed_once_a_connection(database: Database, admin: Database) -> None:
+    """For other values and after a rollback too; the next connection knows nothing of it."""
+    database.rows("CREATE TABLE kept (id int UNIQUE, CHECK (id < 100))")
+
+    with pytest.raises(StatementRefused):  # a first time that fails is no first time
+        database.rows(KEPT, id=100)
+    found = [database.rows(KEPT, id=number) for number in (1, 2)]
+    with pytest.raises(StatementRefused), database.transaction():
+        database.rows(KEPT, id=1)
+    found.append(database.rows(KEPT, id=3))
+
+    assert found == [[{"id": 1}], [{"id": 2}], [{"id": 3}]]
+    assert _parsed(database) == {"kept_1", "kept_2"}
+    _end_session(admin, _session(database))
+    assert database.rows(KEPT, id=4) == [{"id": 4}]
+    assert _parsed(database) == {"kept_1"}
+
+
+def test_a_kept_statement_that_somebody_forgot_is_an_outage_and_then_there_again(database: Database) -> None:
+    """A proxy that resets sessions between two statements."""
+    database.rows("CREATE TABLE kept (id int)")
+    database.rows(KEPT, id=1)
+    database.rows("DEALLOCATE ALL")
+
+    with pytest.raises(DatabaseUnavailable):
+        database.rows(KEPT, id=2)
+
+    assert database.rows(KEPT, id=2) == [{"id": 2}]
+
+
+def test_text_that_is_encoded_already_arrives_as_the_text_itself(database: Database) -> None:
+    """Rows of a flush are hashed and sent as the same bytes."""
+    text = "₦ 1.000, Adébáyọ̀"
+
+    asked = database.row("SELECT :a::text AS a, :b::text AS b", a=EncodedText(text.encode()), b=text)
+
+    assert asked == {"a": text, "b": text}
+
+
+def _parsed(database: Database) -> set[str]:
+    return {row["name"] for row in database.rows("SELECT name FROM pg_prepared_statements")}

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 type Row = dict[str, Any]
 
-# SQLSTATE classes that say "not now": connection, resources, operator intervention, transaction state.
-_PASSING_CLASSES = ("08", "53", "57", "25")
+# SQLSTATE classes that say "not now": connection, resources, operator intervention, transaction state, and a kept
+# statement that whoever stands between us and the server has forgotten.
+_PASSING_CLASSES = ("08", "53", "57", "25", "26")
 _PASSING_STATES = {"40001", "40P01", "55P03"}
 _KEPT_PLAN = "-- plan: kept\n"
 
@@ -178,7 +179,7 @@ class Database:
         details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         state, message = str(details.get("C", "?????")), str(details.get("M", error))
         if state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES:
-            if state[:2] in {"08", "57", "25"}:
+            if state[:2] in {"08", "57", "25", "26"}:
                 self.close()
             return DatabaseUnavailable(f"PostgreSQL: {state} {message}")
         return StatementRefused(state, message, details.get("n"))

@@ -120,6 +120,7 @@ written AS (SELECT count(*) AS inserted, 0::bigint AS updated FROM inserted),
 -- name: recognise_rows
 -- Lands rows that stand as they are since the last complete pass: text for text what that pass landed, and no statement has
 -- changed a row of the account since. Their digest is copied, no row is looked at. Returns no row where that is not so.
+-- plan: kept
 WITH digest AS (
   INSERT INTO sync_flushes
     (run_id, pass, first_page, last_page, rows_read, lowest_total, highest_total, ids, rejected_ids, days, counts, credits,

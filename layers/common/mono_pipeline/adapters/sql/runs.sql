@@ -63,6 +63,7 @@ RETURNING run_id, kind, requested_by, correlation_id, window_start, window_end, 
 
 -- name: hold_lease
 -- The first statement of every commit: locks the account, renews the lease; no row means that the lease was lost.
+-- plan: kept
 UPDATE bank_accounts SET lease_until = pipeline_now() + make_interval(secs => :lease_seconds)
  WHERE id = :account_id AND fence = :fence
 RETURNING failure_streak, row_changes;
