@@ -6,6 +6,9 @@ root of the copy; in the repository it lies in the Lambda layer's folder. Nothin
 
 from __future__ import annotations
 
+import ast
+import difflib
+import json
 import os
 import re
 import shutil
@@ -75,6 +78,7 @@ class Workshop:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self._read: dict[str, dict[str, list[str]]] = {}
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
         forgotten = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -127,9 +131,31 @@ class Workshop:
 
     def change(self, mutant: Mutant) -> str:
         """The lines that a mutant changes, as a diff has them."""
-        shown = self._mutmut("show", mutant.name)
-        lines = [line for line in shown.splitlines() if re.match(r"[+-](?![+-]{2})", line)]
-        return "\n".join(f"{line[0]} {line[1:].strip()}" for line in lines)
+        spelled = self._spelled(mutant.module)
+        name = mutant.name.rpartition(".")[2]
+        original = spelled[f"{name.rpartition('__mutmut_')[0]}__mutmut_orig"]
+        changed = difflib.unified_diff(original[1:], spelled[name][1:], lineterm="", n=0)  # the first line is its name
+        return "\n".join(f"{line[0]} {line[1:].strip()}" for line in changed if re.match(r"[+-](?![+-]{2})", line))
+
+    def unreached(self, mutants: Iterable[Mutant]) -> list[str]:
+        """Modules of the core of which no test that is chosen here calls any function: all of their mutants live."""
+        made = json.loads((self.home / "mutants" / "mutmut-stats.json").read_text(encoding="utf-8"))
+        reached = {name for name, tests in made["tests_by_mangled_function_name"].items() if tests}
+        modules = {mutant.module for mutant in mutants}
+        return sorted(modules - {m.module for m in mutants if m.name.rpartition("__mutmut_")[0] in reached})
+
+    def _spelled(self, module: str) -> dict[str, list[str]]:
+        """Every function of a module as mutmut wrote it, each mutant beside its original."""
+        if module not in self._read:
+            path = self.home / "mutants" / "mono_pipeline" / "core" / f"{module.replace('.', '/')}.py"
+            text = path.read_text(encoding="utf-8")
+            lines = text.splitlines()
+            self._read[module] = {
+                node.name: lines[node.lineno - 1 : node.end_lineno]
+                for node in ast.walk(ast.parse(text))
+                if isinstance(node, ast.FunctionDef)
+            }
+        return self._read[module]
 
     def _mutmut(self, *words: str) -> str:
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
