@@ -108,6 +108,8 @@ SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() A
 """
 # What came of an event that is a reason to look at its account, if it tells of rows.
 SEEN_TO = frozenset({Effect.NOTED, Effect.CHANGED, Effect.IMPORTED, Effect.RELINKED})
+# What came of a wake-up that must not be lost.
+TAKEN = frozenset({Served.DONE, Served.ALREADY_RUNNING, Served.CONTINUES, Served.PAUSED})
 
 type Row = dict[str, Any]
 type Shown = dict[str, tuple[Any, ...]]
@@ -161,7 +163,7 @@ class Account:
 
     `links` are the ids under which Mono has had it, the youngest last, each with all that it has shown, the newest
     last. Of them `ended` are unlinked, and for `wanted` the bank has asked for the customer. `woken_at` is when the
-    youngest wake-up was sent that a worker has taken for served.
+    youngest wake-up was sent that a worker has taken for served, `told_at` the youngest event that tells of rows.
     """
 
     id: int
@@ -169,6 +171,7 @@ class Account:
     ended: set[str] = field(default_factory=set)
     wanted: set[str] = field(default_factory=set)
     woken_at: float | None = None
+    told_at: float | None = None
     taken_out: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -453,19 +456,13 @@ class World:
 
     def _served(self, message: Message, outcome: Served | Heard) -> None:
         account, body = self.account_of(message.body.account_id), message.body
+        assert account is not None
         if isinstance(body, WebhookReceived):
             assert isinstance(outcome, Heard)
             self.heard.add(body.event.event_key)
-            seen_to = outcome.read is not None or (outcome.effect in SEEN_TO and wants_read(body.event))
-        else:
-            outside = body.requested_by == "webhook" and body.hop == 0
-            seen_to = outside and outcome in {
-                Served.DONE,
-                Served.ALREADY_RUNNING,
-                Served.CONTINUES,
-                Served.PAUSED,
-            }
-        if seen_to and account is not None:
+            if outcome.read is not None or (outcome.effect in SEEN_TO and wants_read(body.event)):
+                account.told_at = max(account.told_at or 0.0, message.sent_at)
+        elif body.requested_by == "webhook" and body.hop == 0 and outcome in TAKEN:
             account.woken_at = max(account.woken_at or 0.0, message.sent_at)
 
     def _begin(self, label: str, work: Callable[[Collaborators], Any], message: Message | None = None) -> Life:
