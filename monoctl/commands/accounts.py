@@ -13,7 +13,14 @@ from monoctl.account_pages import all_accounts, import_accounts
 from monoctl.console.words import number
 from monoctl.exit_code import ExitCode
 from monoctl.session import Session
-from monoctl.views.accounts import account_view, accounts_table, import_counts, import_view, realtime_view
+from monoctl.views.accounts import (
+    account_view,
+    accounts_table,
+    erasure_view,
+    import_counts,
+    import_view,
+    realtime_view,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Bring linked accounts in, and see how they stand.")
 
@@ -111,3 +118,24 @@ def reauth_link(
     else:
         session.output.line(Text(told["url"]))  # whole, to be copied
     session.output.note("It is for the account's owner alone; Mono tells us when it was used.")
+
+
+@app.command("erase")
+def erase(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Mono's id of the account, present or former.")],
+    *,
+    confirm: Annotated[str, typer.Option("--confirm", metavar="ACCOUNT", help="The same id again: no way back.")],
+    reason: Annotated[str, typer.Option("--reason", help="Who asked for it, and where that is written down.")],
+) -> None:
+    """Erase an account's personal data for good; tombstones stay, and it is never read again."""
+    session = Session.of(context)
+    told = session.reach.ops.ask(
+        "accounts.erase",
+        account_id=parse_account_id(account),
+        confirm=parse_account_id(confirm),
+        actor=session.reach.who,
+        reason=reason,
+    )
+    session.output.result(told, *erasure_view(told))
+    session.output.note("Copies elsewhere (the platform's, backups, logs): docs/data-map.md says how they end.")

@@ -90,6 +90,22 @@ def realtime_view(answer: Row, *, now: datetime) -> Iterator[RenderableType]:
     )
 
 
+def erasure_view(told: Row) -> Iterator[RenderableType]:
+    """Return what was erased, by whom and why."""
+    rows = told["rows"]
+    yield facts(
+        [
+            ("account", told["account_id"]),
+            ("erased", stamp(instant(told["erased_at"]))),
+            ("by", told["erased_by"]),
+            ("reason", told["reason"]),
+            ("rows", f"{number(rows['transactions'])} transactions are tombstones now"),
+            ("history", f"{number(rows['versions'])} versions say nothing any more"),
+            ("quarantine", f"{number(rows['quarantined'])} raw rows are gone"),
+        ]
+    )
+
+
 def import_view(done: Imported) -> Iterator[RenderableType]:
     """Return the counts of an import, and why accounts were skipped."""
     yield Text(import_counts(done))

@@ -273,3 +273,38 @@ def test_a_reauth_link_that_there_is_none_of(code: str, exit_code: int) -> None:
         raise OpsRefused(code, "no")
 
     assert monoctl("accounts", "reauth-link", ACCOUNT, reach=FakeReach(ops=ScriptedOps(refuse))).exit_code == exit_code
+
+
+ERASED = {
+    "account_id": ACCOUNT,
+    "erasure_id": "0d4b9a52-7a2b-4b0e-8a53-2f6d7f1f9c10",
+    "erased_at": "2026-11-24T12:00:00+00:00",
+    "erased_by": "ada@example.com",
+    "reason": "request 7",
+    "rows": {"transactions": 30, "versions": 31, "quarantined": 1},
+}
+
+
+def test_an_erasure_says_what_is_gone_and_who_wanted_it() -> None:
+    """The id is given twice; who asks is who is signed in, not what an option says."""
+    ops = ScriptedOps(lambda _action, _arguments: ERASED)
+    words = ("accounts", "erase", ACCOUNT, "--confirm", ACCOUNT, "--reason", "request 7")
+
+    done = monoctl(*words, reach=FakeReach(ops=ops))
+
+    assert done.exit_code == 0, done.output
+    assert "30 transactions are tombstones now" in done.stdout
+    asked = {"account_id": ACCOUNT, "confirm": ACCOUNT, "actor": "ada@example.com", "reason": "request 7"}
+    assert ops.asked == [("accounts.erase", asked)]
+    assert json.loads(monoctl("--json", *words, reach=FakeReach(ops=ops)).stdout) == ERASED
+
+
+@pytest.mark.parametrize("missing", ["--confirm", "--reason"])
+def test_an_erasure_without_its_reason_or_the_id_again_is_a_usage_error(missing: str) -> None:
+    """Nothing is asked of anybody."""
+    ops = ScriptedOps(lambda _action, _arguments: ERASED)
+    given = {"--confirm": ACCOUNT, "--reason": "request 7"}
+    rest = [word for name, value in given.items() if name != missing for word in (name, value)]
+
+    assert monoctl("accounts", "erase", ACCOUNT, *rest, reach=FakeReach(ops=ops)).exit_code == 2
+    assert ops.asked == []

@@ -11,7 +11,9 @@ from mono_pipeline.core.identity import parse_account_id
 from mono_pipeline.usecases.account_check import check_account
 from mono_pipeline.usecases.account_import import AccountImport
 from mono_pipeline.usecases.backfill import Backfill
+from mono_pipeline.usecases.erasure import AccountErasure
 from mono_pipeline.usecases.freshness_operations import FreshnessOperations
+from mono_pipeline.usecases.maintenance import Maintenance
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.preflight import Preflight
 from mono_pipeline.usecases.reauthorisation import reauth_link
@@ -45,6 +47,8 @@ class Operations:
             "accounts.list": self._list,
             "accounts.show": self._show,
             "accounts.reauth_link": lambda event, deadline: reauth_link(self._with, event, deadline),
+            "accounts.erase": lambda event, _deadline: AccountErasure(self._with.database).erase(event),
+            "maintenance.run": lambda _event, deadline: Maintenance(self._with.database).run(deadline),
             "runs.show": self._run,
             "verify.account": self._verify,
             "sync.shadow": self._shadow,
