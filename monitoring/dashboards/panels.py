@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Final
 
 from grafana_foundation_sdk.builders import dashboard, logs, loki, prometheus, stat, table, timeseries
@@ -38,8 +39,9 @@ def graph(about: About, queries: Mapping[str, str]) -> timeseries.Panel:
         .height(HEIGHT)
         .span(WIDTH)
     )
-    for legend, expression in queries.items():
-        panel = panel.with_target(prometheus.Dataquery().expr(expression).legend_format(legend))
+    # of queries with one letter Grafana shows the last alone
+    for letter, (legend, expression) in zip(ascii_uppercase, queries.items(), strict=False):
+        panel = panel.with_target(prometheus.Dataquery().expr(expression).legend_format(legend).ref_id(letter))
     return panel
 
 
@@ -53,7 +55,7 @@ def number(about: About, expression: str, *, span: int = 6) -> stat.Panel:
         .datasource(PROMETHEUS)
         .height(4)
         .span(span)
-        .with_target(prometheus.Dataquery().expr(expression).instant())
+        .with_target(prometheus.Dataquery().expr(expression).instant().ref_id("A"))
     )
 
 
@@ -67,7 +69,7 @@ def rows(about: About, expression: str) -> table.Panel:
         .datasource(PROMETHEUS)
         .height(HEIGHT)
         .span(WIDTH)
-        .with_target(prometheus.Dataquery().expr(expression).instant().format(PromQueryFormat.TABLE))
+        .with_target(prometheus.Dataquery().expr(expression).instant().format(PromQueryFormat.TABLE).ref_id("A"))
     )
 
 
@@ -80,7 +82,7 @@ def lines(about: About, expression: str) -> logs.Panel:
         .datasource(LOKI)
         .height(10)
         .span(24)
-        .with_target(loki.Dataquery().expr(expression))
+        .with_target(loki.Dataquery().expr(expression).ref_id("A"))
     )
 
 

@@ -104,19 +104,57 @@ def test_every_panel_says_what_it_is() -> None:
     assert all(document["uid"] for document in BOARDS.values())
 
 
+def test_every_query_of_a_panel_has_a_letter_of_its_own() -> None:
+    """Grafana keeps one answer a letter: of two queries without one, the first is not shown."""
+    for name, panel in panels():
+        letters = [target["refId"] for target in panel["targets"]]
+        assert all(letters), (name, panel["title"])
+        assert len(set(letters)) == len(letters), (name, panel["title"])
+
+
+@pytest.mark.parametrize("document", BOARDS.values(), ids=BOARDS)
+def test_panels_lie_side_by_side_within_the_grid(document: dict[str, Any]) -> None:
+    """24 columns; no two on one cell, each with a number of its own."""
+    taken: set[tuple[int, int]] = set()
+    for panel in document["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert at["x"] + at["w"] <= 24
+        assert not cells & taken, panel["title"]
+        taken |= cells
+    assert len({panel["id"] for panel in document["panels"]}) == len(document["panels"])
+
+
+def node(grammar: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """One of the programs beside the dashboards; skips where what it stands on was not installed."""
+    folder = MONITORING / "dashboards"
+    if not (folder / "node_modules" / "@grafana" / grammar).exists():
+        pytest.skip(f"run npm ci in monitoring/dashboards for @grafana/{grammar}")
+    return subprocess.run(["node", *command], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603, S607 - our own scripts
+
+
+def test_dashboards_are_of_the_types_that_grafana_is_built_with() -> None:
+    """By the TypeScript compiler, against @grafana/schema: no member that it does not have, none of another type."""
+    done = node("schema", "check_schema.mjs", *(str(FOLDER / name) for name in BOARDS))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [('"title":', '"titel":'), ('"panels": [', '"panels": [null, '), ('"h": 8', '"h": "8"')]
+)
+def test_a_dashboard_of_another_form_would_be_seen(tmp_path: Path, right: str, wrong: str) -> None:
+    """The check itself."""
+    text = (FOLDER / "release.json").read_text()
+    assert right in text
+    (tmp_path / "release.json").write_text(text.replace(right, wrong, 1))
+    done = node("schema", "check_schema.mjs", str(tmp_path / "release.json"))
+    assert done.returncode != 0
+
+
 def test_log_queries_filter_by_our_label_and_parse() -> None:
     """By Grafana's own grammar where node has it; by its shape in any case."""
     for expression in expressions("loki"):
         assert expression.startswith('{app="mono-pipeline"}')
-    grammar = MONITORING / "dashboards" / "node_modules" / "@grafana" / "lezer-logql"
-    if not grammar.exists():
-        pytest.skip("run npm ci in monitoring/dashboards for the LogQL grammar")
     for expression in expressions("loki"):
-        done = subprocess.run(  # noqa: S603 - our own script
-            ["node", "parse_logql.mjs", expression],  # noqa: S607 - from PATH
-            cwd=grammar.parents[2],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = node("lezer-logql", "parse_logql.mjs", expression)
         assert done.returncode == 0, done.stdout + done.stderr
