@@ -125,12 +125,13 @@ class EventSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A function that EventBridge Scheduler invokes every so often."""
+    """A function that EventBridge Scheduler invokes every so often, with `payload` where the schedule has one."""
 
     name: str
     function: str
     every: timedelta
     dead_letter_arn: str | None
+    payload: str | None
 
     @classmethod
     def of(cls, properties: Mapping[str, Any], *, function: str) -> Self:
@@ -147,6 +148,7 @@ class Schedule:
             function=function,
             every=timedelta(**{f"{found[2]}s": int(found[1])}),
             dead_letter_arn=properties["Target"].get("DeadLetterConfig", {}).get("Arn"),
+            payload=properties["Target"].get("Input"),
         )
 
 

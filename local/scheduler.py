@@ -45,7 +45,9 @@ class Scheduler:
             self._functions.invoke_later(schedule.function, self._payload(schedule))
 
     def _payload(self, schedule: Schedule) -> bytes:
-        """What EventBridge Scheduler sends where the schedule has no input of its own."""
+        """The schedule's own input, else what EventBridge Scheduler sends where it has none."""
+        if schedule.payload is not None:
+            return schedule.payload.encode()
         return json.dumps(
             {
                 "version": "0",

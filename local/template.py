@@ -22,7 +22,7 @@ from local.resources import EventSource, Function, Parameter, Queue, Route, Sche
 from local.sam import REGION, run_sam
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 TEMPLATE: Final = ROOT / "template.yaml"
@@ -180,18 +180,20 @@ class Template:
     def _attribute(self, logical_id: str, attribute: str) -> str:
         if logical_id not in self.document["Resources"]:
             raise Unresolvable(f"GetAtt {logical_id}.{attribute}")
-        match self.document["Resources"][logical_id]["Type"], attribute:
-            case "AWS::SQS::Queue", "Arn":
-                return self.arn("sqs", self.naming(logical_id)["QueueName"])
-            case "AWS::Lambda::Function", "Arn":
-                return self.arn("lambda", f"function:{self.reference(logical_id)}")
-            case "AWS::Logs::LogGroup", "Arn":
-                return self.arn("logs", f"log-group:{self.reference(logical_id)}:*")
-            case "AWS::IAM::Role", "Arn":
-                return f"arn:aws:iam::{ACCOUNT}:role/{logical_id}"
-            case "AWS::Lambda::Version", "Version":
-                return "1"
-        raise Unresolvable(f"GetAtt {logical_id}.{attribute}")
+        known: Mapping[tuple[str, str], Callable[[], str]] = {
+            ("AWS::SQS::Queue", "Arn"): lambda: self.arn("sqs", self.naming(logical_id)["QueueName"]),
+            ("AWS::SQS::Queue", "QueueName"): lambda: self.naming(logical_id)["QueueName"],
+            ("AWS::Lambda::Function", "Arn"): lambda: self.arn("lambda", f"function:{self.reference(logical_id)}"),
+            ("AWS::Logs::LogGroup", "Arn"): lambda: self.arn("logs", f"log-group:{self.reference(logical_id)}:*"),
+            ("AWS::IAM::Role", "Arn"): lambda: f"arn:aws:iam::{ACCOUNT}:role/{logical_id}",
+            ("AWS::KMS::Key", "Arn"): lambda: self.arn("kms", f"key/{logical_id}"),
+            ("AWS::WAFv2::WebACL", "Arn"): lambda: self.arn("wafv2", f"regional/webacl/{logical_id}"),
+            ("AWS::Lambda::Version", "Version"): lambda: "1",
+        }
+        answer = known.get((self.document["Resources"][logical_id]["Type"], attribute))
+        if answer is None:
+            raise Unresolvable(f"GetAtt {logical_id}.{attribute}")
+        return answer()
 
     def _layers(self, logical_id: str) -> tuple[str, ...]:
         layers = self.document["Resources"][logical_id]["Properties"].get("Layers", [])

@@ -55,3 +55,18 @@ def test_an_event_goes_where_its_name_says(template: Template, path: Any) -> Non
 def test_every_function_has_a_sample(template: Template) -> None:
     """Whoever tries one by hand finds something to send."""
     assert {receiver(template, json.loads(path.read_text())) for path in EVENTS} == set(template.functions)
+
+
+def test_every_route_queue_and_schedule_has_a_sample(template: Template) -> None:
+    """Each as its source really sends it: a route by its method and path, a schedule by its own input."""
+    events = [json.loads(path.read_text()) for path in EVENTS]
+    assert {(e["httpMethod"], e["resource"]) for e in events if "httpMethod" in e} == {
+        (route.method, route.path) for route in template.routes
+    }
+    sources = {record["eventSourceARN"] for event in events for record in event.get("Records", [])}
+    assert sources == {source.queue_arn for source in template.event_sources}
+    for schedule in template.schedules:
+        if schedule.payload is None:
+            assert any(schedule.name in "".join(event.get("resources", [])) for event in events), schedule.name
+        else:
+            assert json.loads(schedule.payload) in events, schedule.name

@@ -192,7 +192,7 @@ def test_queues_are_encrypted_and_closed_to_plain_text(template: Template) -> No
     assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     assert set(denied["Resource"]) == {queue.arn for queue in template.queues}
     assert set(policy["Queues"]) == {queue.url for queue in template.queues}
-    assert all(queue.attributes["SqsManagedSseEnabled"] == "true" for queue in template.queues)
+    assert all(queue.attributes["KmsMasterKeyId"] == "DataKey" for queue in template.queues)
 
 
 def test_no_iam_action_has_a_wildcard(in_vpc: Template) -> None:
@@ -214,7 +214,8 @@ def test_the_webhook_can_send_and_read_its_own_settings_and_nothing_else(in_vpc:
     }
     names = ("MONO_WEBHOOK_SECRET", "MONO_WEBHOOK_SECRET_PREVIOUS", "MONO_APP_ID")
     reads = {(action, name) for action in ("ssm:GetParameter", "ssm:GetParameters") for name in names}
-    assert allowed == reads | {("sqs:SendMessage", "mono-pipeline-dev-daily")}
+    key = {(action, "DataKey") for action in ("kms:Decrypt", "kms:GenerateDataKey")}
+    assert allowed == reads | key | {("sqs:SendMessage", "mono-pipeline-dev-daily")}
 
 
 def test_only_the_webhook_reads_the_webhook_secret(in_vpc: Template) -> None:
