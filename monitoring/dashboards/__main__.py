@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Dashboard
 
 FOLDER: Final = Path(__file__).parents[1] / "grafana"
-
-
 # The builder writes these for every variable. Grafana's types have them for intervals at most, and there are none.
 _NOT_OF_OURS: Final = ("auto", "auto_count", "auto_min", "id")
 
@@ -28,6 +26,7 @@ def documents() -> dict[str, str]:
 def _document(made: Dashboard) -> str:
     """As Grafana's own types have it (`check_schema.mjs`): nothing is null, panels are numbered."""
     document = _without_nulls(json.loads(json.dumps(made, cls=JSONEncoder)))
+    document.pop("style", None)  # of Grafana before 10
     for number, panel in enumerate(document["panels"], start=1):
         panel["id"] = number
     for variable in document["templating"]["list"]:
