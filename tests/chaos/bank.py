@@ -61,6 +61,12 @@ class ChangingBank:
             bank.reshuffle(account)
         self._remember(account)
 
+    def amend_newest(self, account: str) -> None:
+        """Change the row that every reading of the account shows."""
+        newest = max(self.rows(account), key=lambda row: (row["date"], row["id"]))
+        self._server.control.amend(account, transaction=newest["id"])
+        self._remember(account)
+
     def _remove(self, account: str, choice: int) -> None:
         """Never a row of the oldest day: that the bank shortened its history, and no removal (`history_truncated`).
 

@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, Final, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from local.aws import CREDENTIALS
 from local.sandbox.world import DEFAULT_KEY
@@ -18,12 +19,23 @@ if TYPE_CHECKING:
 
     from tests.chaos.ground import Ground
 
-WORKERS: Final = 4
+WORKERS: Final = 6
 LEASE_SECONDS: Final = 45  # one and a half of our seconds
 _ROUND_SECONDS: Final = 30.0
 # A worker that was refused the account names the run that holds it; one that lost its lease in mid-run does not.
 _NOT_ITS_OWN: Final = b"mono.wake_up.already_running"
 _REFUSED: Final = b'"run_id"'
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Worker:
+    process: BaseProcess
+    serving: Any
+
+    @property
+    def account(self) -> str | None:
+        """The account of the message that it has, None when it waits for one."""
+        return str(self.serving.value.decode()) or None
 
 
 class Crew:
@@ -35,8 +47,8 @@ class Crew:
         self._environ = _environment(ground, bank_url)
         self._spawn = multiprocessing.get_context("forkserver")
         self._spawn.set_forkserver_preload(["tests.chaos.worker"])
-        self._workers: list[BaseProcess] = []
-        self._frozen: dict[int, BaseProcess] = {}
+        self._workers: list[_Worker] = []
+        self._frozen: dict[int, _Worker] = {}
         self._ticks: list[BaseProcess] = []
 
     def __enter__(self) -> Self:
@@ -45,27 +57,36 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in (*self._workers, *self._ticks):
+        for process in (*(each.process for each in self._workers), *self._ticks):
             process.kill()
             process.join()
 
     def kill(self, choice: int) -> None:
-        """A worker dies, frozen or not, and a new one comes; every other time a scheduler's round dies too."""
-        victim = self._workers.pop(choice % WORKERS)
+        """A worker dies, frozen or not, and a new one comes; every other time a scheduler's round dies too.
+
+        And every other time it is one that has a message in hand, if any has.
+        """
+        chosen = self._at_work(self._workers, choice) if choice % 4 < 2 else None
+        chosen = chosen or self._workers[choice % WORKERS]
+        self._workers.remove(chosen)
+        victim = chosen.process
         victim.kill()
         victim.join()
         self._hire()
         if self._ticks and choice % 2:
             self._ticks[-1].kill()
 
-    def freeze(self, choice: int) -> None:
-        """A worker stops wherever it is."""
-        chosen = self._frozen[choice] = self._workers[choice % WORKERS]
-        _signal(chosen, signal.SIGSTOP)
+    def freeze(self, choice: int) -> str | None:
+        """A worker stops wherever it is, one that has a message if any has; the account of its message."""
+        awake = [each for each in self._workers if each not in self._frozen.values()]
+        chosen = self._at_work(awake, choice) or self._workers[choice % WORKERS]
+        self._frozen[choice] = chosen
+        _signal(chosen.process, signal.SIGSTOP)
+        return chosen.account
 
     def thaw(self, choice: int) -> None:
         """The worker that was frozen by this `choice` goes on, if it lives."""
-        _signal(self._frozen.pop(choice), signal.SIGCONT)
+        _signal(self._frozen.pop(choice).process, signal.SIGCONT)
 
     def thaw_all(self) -> None:
         """Everybody goes on."""
@@ -91,16 +112,22 @@ class Crew:
         lines = log.read_bytes().splitlines() if log.exists() else []
         return sum(_NOT_ITS_OWN in line and _REFUSED not in line for line in lines)
 
+    @staticmethod
+    def _at_work(among: list[_Worker], choice: int) -> _Worker | None:
+        busy = [each for each in among if each.account]
+        return busy[choice % len(busy)] if busy else None
+
     def _hire(self) -> None:
         queues = self._ground.queues
-        served = [queues[name] for name in ("urgent", "daily", "urgent", "daily", "urgent", "backfill")]
+        served = [queues[name] for name in ("urgent", "daily", "daily", "backfill")]
+        serving = self._spawn.RawArray("c", worker.ACCOUNT_ID_LENGTH)
         process = self._spawn.Process(
             target=worker.work,
-            args=(self._environ, served, self._ground.clock, self._folder / "worker.log"),
+            args=(self._environ, served, self._ground.clock, self._folder / "worker.log", serving),
             daemon=True,
         )
         process.start()
-        self._workers.append(process)
+        self._workers.append(_Worker(process=process, serving=serving))
 
 
 def _signal(process: BaseProcess, number: signal.Signals) -> None:
@@ -118,10 +145,10 @@ def _environment(ground: Ground, bank_url: str) -> dict[str, str]:
         "POWERTOOLS_METRICS_NAMESPACE": "TaxPoynt",
         "MONO_BASE_URL": bank_url,
         "MONO_SECRET_KEY": DEFAULT_KEY,
-        "MONO_PAGE_LIMIT": "5",
-        "MONO_OVERLAP_DAYS": "30",
+        "MONO_PAGE_LIMIT": "10",
+        "MONO_OVERLAP_DAYS": "14",
         "MONO_RATE_LIMIT_PER_MINUTE": "100000",
-        "FLUSH_ROWS": "10",
+        "FLUSH_ROWS": "20",
         "LEASE_SECONDS": str(LEASE_SECONDS),
         "DATABASE_HOST": ground.address.host,
         "DATABASE_PORT": str(ground.address.port),

@@ -9,11 +9,11 @@ from typing import Final
 
 RESTART_EVERY: Final = (1.0, 5.0)  # seconds between a server that is up and its next crash
 KILL_EVERY: Final = (0.5, 3.0)
-FREEZE_EVERY: Final = (1.5, 4.0)
-FROZEN_FOR: Final = (2.5, 4.0)  # longer than a lease and than the wake-up that lets another worker take over
-TICK_EVERY: Final = (1.5, 2.5)
-CHANGE_EVERY: Final = (0.1, 0.4)
-WAKE_EVERY: Final = (0.02, 0.06)
+FREEZE_EVERY: Final = (2.0, 5.0)
+FROZEN_FOR: Final = (3.5, 6.0)  # longer than a lease: another worker has taken the account over, and done its work
+TICK_EVERY: Final = (4.0, 8.0)
+CHANGE_EVERY: Final = (0.2, 0.6)
+WAKE_EVERY: Final = (0.04, 0.1)
 
 
 class Act(StrEnum):

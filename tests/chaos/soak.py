@@ -36,11 +36,16 @@ OPEN: Final = """
 SELECT (SELECT count(*) FROM sync_runs WHERE status = 'running')
      + (SELECT count(*) FROM bank_accounts WHERE next_attempt_at <= pipeline_now() AND dead_lettered_at IS NULL) AS open
 """
+BEGUN: Final = "SELECT count(*) AS begun FROM sync_runs WHERE status = 'completed'"
 # The bank of a soak tells the truth: what it shows is what must be stored, always.
 MISMATCHES: Final = """
 SELECT r.*, a.mono_account_id FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id WHERE r.verdict = 'mismatch'
 """
-HELD: Final = "SELECT mono_account_id FROM bank_accounts WHERE lease_until > pipeline_now()"
+# A run that ends forgets its flushes; whoever adds one after that had lost its lease.
+LATE_FLUSHES: Final = """
+SELECT f.run_id, f.pass, f.first_page, r.status FROM sync_flushes f JOIN sync_runs r ON r.run_id = f.run_id
+ WHERE r.status <> 'running'
+"""
 TOTALS: Final = """
 SELECT (SELECT count(*) FROM sync_runs WHERE status = 'completed') AS syncs,
        (SELECT sum(fence) FROM bank_accounts)
@@ -74,12 +79,18 @@ class Soak:
     def go(self) -> Report:
         """Let the schedule happen, then let everything come to rest, and compare."""
         began = time.monotonic()
-        self._crew.tick_and_wait()  # brings in the accounts of Mono's list
+        self._begin()
         self._harm()
         self._rest()
         self._reckon()
         self.report.took = time.monotonic() - began
         return self.report
+
+    def _begin(self) -> None:
+        """Rounds bring in the accounts of Mono's list; the harm begins with the first of the first histories."""
+        give_up = time.monotonic() + REST_SECONDS
+        while self._ground.rows(BEGUN)[0]["begun"] == 0 and time.monotonic() < give_up:
+            self._crew.tick_and_wait()
 
     def _harm(self) -> None:
         began = time.monotonic()
@@ -107,26 +118,29 @@ class Soak:
                 self._ground.wake(self._bank.accounts[event.choice % self.report.accounts])
 
     def _freeze(self, choice: int) -> None:
-        """Whoever holds an account now may be the frozen one: each is asked for again when that lease has run out.
+        """The bank changes what the frozen worker may have read, and when its lease has run out others are called.
 
         On a queue that is served first: behind all that waits the frozen worker would be back before.
         """
-        self._crew.freeze(choice)
-        for row in self._ground.rows(HELD):
-            self._ground.wake(row["mono_account_id"], queue="urgent", in_seconds=2)
+        account = self._crew.freeze(choice)
+        if account is not None:
+            self._bank.amend_newest(account)
+            self._ground.wake(account, queue="urgent", in_seconds=2)
 
     def _look(self) -> None:
         """What must hold at every moment, in the middle of the harm as well."""
         with self._ground.database() as database:
             self.report.note(broken(database))
             self.report.note(f"a mismatch: {told(row)}" for row in database.rows(MISMATCHES))
-            self.report.note(out_of_order(database, self._bank.shown))
+            self.report.note(f"a flush of a run that has ended: {told(row)}" for row in database.rows(LATE_FLUSHES))
         self.report.looks += 1
         if self.report.looks % 10 == 0:
-            done, wrong = self.report.done, len(self.report.wrong)
-            self._tell(
-                f"{done[Act.RESTART]} crashes, {done[Act.KILL]} kills, {done[Act.FREEZE]} freezes, {wrong} wrong"
-            )
+            self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        done, syncs = self.report.done, self._ground.rows(BEGUN)[0]["begun"]
+        harm = f"{done[Act.RESTART]} crashes, {done[Act.KILL]} kills, {done[Act.FREEZE]} freezes"
+        self._tell(f"{harm}, {syncs} syncs, {len(self.report.wrong)} wrong")
 
     def _rest(self) -> None:
         """No more harm: what waits is worked off, days pass, every account is read in full, and again."""
@@ -158,6 +172,8 @@ class Soak:
     def _reckon(self) -> None:
         report = self.report
         report.differing = self._differences()
+        with self._ground.database() as database:  # all versions that there ever were are still there
+            report.note(out_of_order(database, self._bank.shown))
         report.rows = sum(len(self._bank.rows(account)) for account in self._bank.accounts)
         report.removed = len(self._bank.removed)
         report.versions = len(self._ground.rows(VERSIONS))

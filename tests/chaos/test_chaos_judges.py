@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from mono_pipeline.core.run import RunKind
-from tests.chaos.order import out_of_order, turns_back
+from tests.chaos.order import Version, out_of_order, turns_back
 from tests.chaos.reckoning import Kind, differences
 
 if TYPE_CHECKING:
@@ -89,17 +89,22 @@ def test_a_version_that_nobody_showed_is_out_of_order(pipeline: Pipeline, accoun
     assert problem.startswith(f"{spoilt} of {account}: the bank never showed")
 
 
+def version(contents: Contents, *, run: UUID = RUN, drifted: bool = False) -> Version:
+    """What a run stored."""
+    return Version(run, drifted, contents)
+
+
 @pytest.mark.parametrize(
     "versions",
     [
         [],
-        [(RUN, A), (OTHER, B), (RUN, C)],
-        [(RUN, A), (OTHER, C)],
-        [(RUN, B), (OTHER, B)],  # it disappeared and came back
-        [(RUN, B), (RUN, A), (OTHER, C)],  # two pages of one run, fetched together
+        [version(A), version(B, run=OTHER), version(C)],
+        [version(A), version(C)],
+        [version(B), version(B, run=OTHER)],  # it disappeared and came back
+        [version(B), version(A, drifted=True), version(C)],  # two pages of one run, fetched together
     ],
 )
-def test_versions_that_follow_the_bank_are_in_order(versions: list[tuple[UUID, Contents]]) -> None:
+def test_versions_that_follow_the_bank_are_in_order(versions: list[Version]) -> None:
     """They may leave out what the bank showed between two readings."""
     assert turns_back(versions, [A, B, C]) is None
 
@@ -107,18 +112,17 @@ def test_versions_that_follow_the_bank_are_in_order(versions: list[tuple[UUID, C
 @pytest.mark.parametrize(
     ("versions", "problem"),
     [
-        ([(RUN, A), (OTHER, B), (RUN, A)], "again"),  # a worker that had read it long ago
-        ([(RUN, C), (OTHER, A), (OTHER, C)], "again"),
-        ([(RUN, A), (OTHER, (1, "debit", "?", None, 0, None))], "never showed"),
+        ([version(A), version(B, run=OTHER), version(A)], "again"),  # a worker that had read it long ago
+        ([version(B), version(A), version(C)], "again"),  # and that works on the run that another has taken up
+        ([version(B), version(A, run=OTHER, drifted=True), version(C)], "again"),
+        ([version(A), version((1, "debit", "?", None, 0, None))], "never showed"),
     ],
 )
-def test_versions_that_turn_back_or_come_from_nowhere_are_not(
-    versions: list[tuple[UUID, Contents]], problem: str
-) -> None:
+def test_versions_that_turn_back_or_come_from_nowhere_are_not(versions: list[Version], problem: str) -> None:
     """A reading in full would hide them: the last version is the bank's."""
     assert problem in str(turns_back(versions, [A, B, C]))
 
 
 def test_what_the_bank_showed_twice_may_be_stored_twice() -> None:
     """A balance that moved and moved back."""
-    assert turns_back([(RUN, A), (OTHER, B), (RUN, A)], [A, B, A]) is None
+    assert turns_back([version(A), version(B), version(A)], [A, B, A]) is None

@@ -6,8 +6,10 @@ from SSM, the queues over HTTP. What it writes goes to a log.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -21,7 +23,10 @@ from mono_pipeline.core.errors import DependencyUnavailable
 if TYPE_CHECKING:
     from pathlib import Path
 
+ACCOUNT_ID_LENGTH: Final = 24
+
 _INVOCATION_SECONDS: Final = 60.0
+_IDLE_SECONDS: Final = 0.1
 _ARN: Final = "arn:aws:sqs:eu-west-1:000000000000:"
 
 
@@ -51,16 +56,19 @@ class FastClock:
         return str(int(1000 * (self.began + self.speed * (int(milliseconds) / 1000 - self.began))))
 
 
-def work(environ: dict[str, str], queues: list[str], clock: FastClock, log: Path) -> None:
-    """Serve the queues in turn, for ever."""
+def work(environ: dict[str, str], queues: list[str], clock: FastClock, log: Path, serving: Any) -> None:
+    """Serve the queues in turn, for ever; `serving`, shared memory, has the account of the message in hand."""
     _become(environ, log)
     sqs = boto3.client("sqs")
     while True:
+        served = 0
         for url in queues:
             try:
-                _serve_one(sqs, url, clock)
+                served += _serve_one(sqs, url, clock, serving)
             except (BotoCoreError, ClientError):
                 continue
+        if not served:
+            time.sleep(_IDLE_SECONDS)
 
 
 def tick(environ: dict[str, str], log: Path) -> None:
@@ -79,11 +87,13 @@ def _become(environ: dict[str, str], log: Path) -> None:
     os.dup2(file, 2)
 
 
-def _serve_one(sqs: Any, url: str, clock: FastClock) -> None:
+def _serve_one(sqs: Any, url: str, clock: FastClock, serving: Any) -> int:
+    """Serve a message of the queue, if it has one; how many there were."""
     received = sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=1, WaitTimeSeconds=0, AttributeNames=["All"], MessageAttributeNames=["All"]
     )
-    for message in received.get("Messages", []):
+    messages = received.get("Messages", [])
+    for message in messages:
         record = {
             "messageId": message["MessageId"],
             "receiptHandle": message["ReceiptHandle"],
@@ -95,8 +105,11 @@ def _serve_one(sqs: Any, url: str, clock: FastClock) -> None:
             "eventSourceARN": _ARN + url.rsplit("/", 1)[-1],
             "awsRegion": "eu-west-1",
         }
+        serving.value = json.loads(message["Body"])["account_id"].encode()
         if not _failed({"Records": [record]}):
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        serving.value = b""
+    return len(messages)
 
 
 def _failed(event: dict[str, Any]) -> bool:
