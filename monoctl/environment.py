@@ -36,6 +36,7 @@ class StackRecord(BaseModel):
     aws_region: str
     lambda_endpoint_url: str
     logs: str
+    prometheus: str | None = None
 
 
 def find_record(folder: Path) -> Path | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mono_pipeline.core import errors
 from mono_pipeline.core.classify import TABLE, TreatmentKind
+from mono_pipeline.core.release_gate import GateDecision, GateReason
 from mono_pipeline.core.verdict import VerdictKind
 from mono_pipeline.usecases.flag_editor import FlagConflict
 from monoctl.errors import Defect, FlagOff, NotAllowed, OpsRefused, Unanswered
@@ -14,6 +15,7 @@ from monoctl.errors import Defect, FlagOff, NotAllowed, OpsRefused, Unanswered
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from mono_pipeline.core.release_gate import GateVerdict
     from monoctl.reach.answer import SyncAnswer
 
 
@@ -112,6 +114,17 @@ def of_answer(answer: SyncAnswer) -> ExitCode:
         refused = answer.run is not None and answer.run.error_code in _REFUSED_ACCOUNT
         return ExitCode.BLOCKED if refused else ExitCode.DOWN
     return _STATUSES.get(answer.status, ExitCode.CANNOT_TELL)
+
+
+def of_gate(verdict: GateVerdict) -> ExitCode:
+    """Return the exit code of a release's gate: what is wrong with the data goes before what is wrong with the work."""
+    if verdict.decision is GateDecision.PROMOTE:
+        return ExitCode.AS_PROMISED
+    if verdict.decision is GateDecision.HOLD:
+        unknown = verdict.reason is GateReason.ALERTS_UNKNOWN
+        return ExitCode.CANNOT_TELL if unknown else ExitCode.INCOMPLETE
+    wrong = verdict.reason in {GateReason.MISMATCH, GateReason.DUPLICATE_SUSPICION}
+    return ExitCode.MISMATCH if wrong else ExitCode.DOWN
 
 
 def of_verdict(kind: str) -> ExitCode:

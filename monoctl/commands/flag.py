@@ -4,11 +4,10 @@ from typing import Annotated
 
 import typer
 
-from mono_pipeline.adapters.parameters import parameter_name
 from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.flag import FLAG_NAME, FlagChange, parse_percentage
-from mono_pipeline.usecases.flag_editor import FlagEdit, FlagEditor
-from monoctl.environment import EnvironmentName
+from mono_pipeline.usecases.flag_editor import FlagEdit
+from monoctl.flag_road import flag_editor, reason_for
 from monoctl.session import Session
 from monoctl.views.flag import edit_view, flag_document, flag_view, history_view
 
@@ -23,7 +22,7 @@ _SHOWN = 20
 def show(context: typer.Context) -> None:
     """Show the flag as it is, who wrote it and why."""
     session = Session.of(context)
-    editor = _editor(session)
+    editor = flag_editor(session)
     flag = editor.read_flag()
     document = {"name": FLAG_NAME, "parameter": editor.name, **flag_document(flag)}
     session.output.result(document, flag_view(flag, editor.name))
@@ -68,7 +67,7 @@ def change(
     if (whole is None) == (wanted == FlagChange()):
         problem = "nothing to change: give a VALUE or an option" if whole is None else "a whole VALUE goes alone"
         raise InvalidInput("flag set", problem)
-    why, editor = _reason(session, reason), _editor(session)
+    why, editor = reason_for(session, reason), flag_editor(session)
     who = session.reach.who
     edit = editor.amend(wanted, who=who, why=why) if whole is None else editor.set_value(whole, who=who, why=why)
     _show_edit(session, edit)
@@ -81,7 +80,7 @@ def history(
 ) -> None:
     """Show the flag's versions, newest first: when, who, value, reason."""
     session = Session.of(context)
-    versions = tuple(reversed(_editor(session).flag_history()))[:limit]
+    versions = tuple(reversed(flag_editor(session).flag_history()))[:limit]
     session.output.result({"versions": [flag_document(each) for each in versions]}, history_view(versions))
 
 
@@ -93,25 +92,15 @@ def restore(
 ) -> None:
     """Write an older version's value again, with its lists and its salt."""
     session = Session.of(context)
-    why, editor = _reason(session, reason), _editor(session)
+    why, editor = reason_for(session, reason), flag_editor(session)
     edit = editor.restore(version, who=session.reach.who, why=why)
     _show_edit(session, edit)
-
-
-def _editor(session: Session) -> FlagEditor:
-    return FlagEditor(session.reach.parameters, parameter_name(session.environment, FLAG_NAME), now=session.wiring.now)
 
 
 def _one_of(value: str | None, raw: str | None) -> str | None:
     if value is not None and raw is not None:
         raise InvalidInput("--raw", "is the same as VALUE: give one of them")
     return value if value is not None else raw
-
-
-def _reason(session: Session, given: str | None) -> str:
-    if given is None and session.environment is EnvironmentName.PROD:
-        raise InvalidInput("--reason", "is required in prod: who reads the history must see why")
-    return given if given is not None else "no reason given"
 
 
 def _show_edit(session: Session, edit: FlagEdit) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from monoctl.failure import Failure
 
+    type Show = Callable[[RenderableType, str], None]
     type Say = Callable[[str], None]
 
 
@@ -61,6 +63,22 @@ class Output:
         if self.machine:
             error = {"code": failure.code, "message": failure.sentence}
             self._json({"error": error, "exit_code": int(failure.exit_code)})
+
+    def document_line(self, document: Any) -> None:
+        """Write one document of a stream of them, on one line."""
+        self.raw(json.dumps(document, ensure_ascii=False, default=str))
+
+    @contextmanager
+    def live(self) -> Iterator[Show]:
+        """Show how something goes until the block ends: what is yielded takes what is to be seen now, and one line.
+
+        A terminal sees the view change, a log sees the lines; machines have their stream of documents instead.
+        """
+        if self.machine or not self._out.is_terminal:
+            yield lambda _, line: None if self.machine else self.note(line)
+            return
+        with Live(console=self._out, auto_refresh=False) as shown:
+            yield lambda view, _: shown.update(view, refresh=True)
 
     @contextmanager
     def progress(self, doing: str) -> Iterator[Say]:

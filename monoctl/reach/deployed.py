@@ -66,6 +66,11 @@ class DeployedReach:
         """The log groups of the functions."""
         return LogGroups(self._session.client("logs", config=_PATIENT), f"/aws/lambda/{self._stack}-")
 
+    @property
+    def prometheus(self) -> None:
+        """Not ours to know: it is given with `--prometheus`."""
+        return
+
     @cached_property
     def who(self) -> str:
         """Role and session name, or user name, of the caller as AWS sees them."""

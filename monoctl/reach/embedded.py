@@ -68,6 +68,11 @@ class EmbeddedReach:
         """The files that the functions log to."""
         return LogFiles(Path(self._record.logs))
 
+    @property
+    def prometheus(self) -> str | None:
+        """The stack's own, where it runs."""
+        return self._record.prometheus
+
     @cached_property
     def who(self) -> str:
         """The user of this machine."""

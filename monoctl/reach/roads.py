@@ -76,6 +76,11 @@ class Reach(Protocol):
         ...
 
     @property
+    def prometheus(self) -> str | None:
+        """The address of a Prometheus that is known to watch it; None where it has to be given."""
+        ...
+
+    @property
     def who(self) -> str:
         """Who is asking, without white space: it is written beside every change of the flag."""
         ...

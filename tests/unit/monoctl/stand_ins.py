@@ -143,6 +143,7 @@ class FakeReach:
     dead_letters: Any = None
     ssm: SSMClient | Any = None
     logs: LogSource | Any = None
+    prometheus: str | None = None
     who: str = "ada@example.com"
 
     @property
