@@ -13,6 +13,7 @@ from mono_pipeline.adapters.parameters import ParameterStore
 from mono_pipeline.core.errors import ConfigurationError
 from monoctl.logbook.log_groups import LogGroups
 from monoctl.reach.dead_letters import DeadLetterApi
+from monoctl.reach.deployment import AwsDeployment
 from monoctl.reach.gateway import api_client
 from monoctl.reach.ops import OpsFunction
 from monoctl.reach.sigv4 import SignedByCaller
@@ -50,6 +51,11 @@ class DeployedReach:
     def ops(self) -> OpsFunction:
         """The ops function."""
         return OpsFunction(self._lambda_client, f"{self._stack}-ops")
+
+    @cached_property
+    def deployment(self) -> AwsDeployment:
+        """Queues, schedule, versions and addresses, as AWS tells."""
+        return AwsDeployment(self._session, self._environment, _PATIENT)
 
     @cached_property
     def ssm(self) -> SSMClient:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 QUEUES: Final = ("daily", "backfill", "dead-letters")
+SCHEDULES: Final = ("tick", "maintenance")
 FUNCTIONS: Final = ("sync-api", "sync-schedule", "sync-worker", "backfill-worker", "webhook", "dlq-replay", "ops")
 WEBHOOK_PATH: Final = "/api/v1/webhooks/mono/integrations/mono/webhook"
 _ALIAS: Final = "live"
@@ -92,15 +93,10 @@ class AwsDeployment:
         return queue_attributes(self._session.client("sqs", config=self._config), f"{self._stack}-{name}")
 
     def schedules(self) -> list[ScheduleState]:
-        """The tick, from EventBridge Scheduler; none where it is not there."""
+        """From EventBridge Scheduler; those that are not there are left out."""
         client: Any = self._session.client("scheduler", config=self._config)
-        try:
-            told = client.get_schedule(Name=f"{self._stack}-tick")
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
-            return []
-        return [ScheduleState(name=told["Name"], enabled=told["State"] == "ENABLED", every=told["ScheduleExpression"])]
+        found = (_schedule(client, f"{self._stack}-{name}") for name in SCHEDULES)
+        return [each for each in found if each is not None]
 
     def versions(self) -> list[LiveVersion] | None:
         """From Lambda: the alias `live` and the published versions."""
@@ -158,11 +154,12 @@ def queue_attributes(sqs: SQSClient, name: str) -> Mapping[str, str] | None:
     """Return a queue's attributes; None where there is no queue of this name."""
     try:
         url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        return dict(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"])
+        told: Mapping[Any, str] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     except ClientError as error:
         if not error.response["Error"]["Code"].endswith(("NonExistentQueue", "QueueDoesNotExist")):
             raise
         return None
+    return {str(name): value for name, value in told.items()}
 
 
 def _live_version(client: Any, function: str) -> LiveVersion:
@@ -171,3 +168,13 @@ def _live_version(client: Any, function: str) -> LiveVersion:
     numbers = [int(each["Version"]) for page in pages for each in page["Versions"] if each["Version"].isdigit()]
     older = [number for number in numbers if live.isdigit() and number < int(live)]
     return LiveVersion(function=function, live=live, previous=str(max(older)) if older else None)
+
+
+def _schedule(client: Any, name: str) -> ScheduleState | None:
+    try:
+        told = client.get_schedule(Name=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return None
+    return ScheduleState(name=told["Name"], enabled=told["State"] == "ENABLED", every=told["ScheduleExpression"])

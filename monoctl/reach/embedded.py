@@ -14,6 +14,7 @@ from mono_pipeline.adapters.parameters import ParameterStore
 from monoctl.logbook.log_files import LogFiles
 from monoctl.reach.dead_letters import DeadLetterApi
 from monoctl.reach.deployed import OPS_SECONDS
+from monoctl.reach.deployment import EmbeddedDeployment
 from monoctl.reach.gateway import api_client
 from monoctl.reach.ops import OpsFunction
 from monoctl.reach.sigv4 import SignedByCaller
@@ -51,6 +52,13 @@ class EmbeddedReach:
     def ops(self) -> OpsFunction:
         """The ops function, through the gateway's Invoke API."""
         return OpsFunction(self._lambda_client, "mono-pipeline-local-ops")
+
+    @cached_property
+    def deployment(self) -> EmbeddedDeployment:
+        """Queues at the stand-in, the rest at the gateway."""
+        config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2})
+        sqs = self._session.client("sqs", endpoint_url=self._record.aws_endpoint_url, config=config)
+        return EmbeddedDeployment(sqs, http=self._record.http)
 
     @cached_property
     def ssm(self) -> SSMClient:

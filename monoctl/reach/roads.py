@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mono_pipeline.adapters.parameters import ParameterStore
     from monoctl.logbook import LogSource
     from monoctl.reach.answer import SyncAnswer
+    from monoctl.reach.deployment import Deployment
 
 
 class CallsSync(Protocol):
@@ -58,6 +59,11 @@ class Reach(Protocol):
     @property
     def ops(self) -> AsksOps:
         """The ops function, for what is in the database."""
+        ...
+
+    @property
+    def deployment(self) -> Deployment:
+        """What the environment is made of."""
         ...
 
     @property

@@ -1,0 +1,1 @@
+"""What must hold before a release: one line each, with how to put it right."""
