@@ -5,7 +5,23 @@ from typing import Annotated
 import typer
 
 from mono_pipeline import __version__
-from monoctl.commands import accounts, backfill, dead_letters, duplicates, flag, logs, preflight, secrets, sync, verify
+from monoctl.commands import (
+    accounts,
+    backfill,
+    canary,
+    dead_letters,
+    duplicates,
+    flag,
+    logs,
+    preflight,
+    promote,
+    release,
+    rollback,
+    secrets,
+    sync,
+    verify,
+    watch,
+)
 from monoctl.console.output import Output
 from monoctl.environment import EnvironmentName
 from monoctl.session import Session, Wiring
@@ -27,6 +43,11 @@ app.add_typer(duplicates.app, name="duplicates")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(flag.app, name="flag")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(canary.app, name="canary")
+app.command("watch")(watch.watch)
+app.command("promote")(promote.promote)
+app.command("rollback")(rollback.rollback)
+app.add_typer(release.app, name="release")
 app.command("preflight")(preflight.check)
 app.command("logs")(logs.logs)
 
