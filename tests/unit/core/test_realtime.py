@@ -50,7 +50,15 @@ def test_a_failed_job_is_free() -> None:
     """It brought no new data."""
     outcome = realtime.of_answer(job(JobState.FAILED))
 
-    assert (outcome.state, outcome.charged_ngn, outcome.has_new_data) == (CallState.FAILED, 0, False)
+    assert outcome == CallOutcome(state=CallState.FAILED, charged_ngn=0, job_id=JOB, has_new_data=False)
+
+
+@pytest.mark.parametrize("said", [True, False, None])
+def test_a_job_that_failed_has_brought_nothing_whatever_is_said_of_it(
+    said: bool | None,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """New data of a bank that did not let Mono in are none."""
+    assert realtime.ended(finished=False, job_id=JOB, has_new_data=said).has_new_data is False
 
 
 @pytest.mark.parametrize("state", [JobState.PROCESSING, JobState.UNKNOWN])

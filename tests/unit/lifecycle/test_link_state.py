@@ -154,6 +154,18 @@ def test_a_link_is_proven_as_of_a_success_or_of_a_signing_in_that_data_followed(
     assert judge_link(marks(*told)).proven_at == (None if proven is None else at(proven))
 
 
+def test_what_says_nothing_of_the_link_leaves_no_mark() -> None:
+    """A job's end, for one."""
+    assert marks().noting(None, at(1)) == marks()
+
+
+def test_when_the_customer_was_last_wanted_is_kept_whatever_came_after() -> None:
+    """The account's own instant of it rises with every such report."""
+    told = marks((Mark.REAUTH_REQUIRED, 1), (Mark.REAUTH_REQUIRED, 3), (Mark.SUCCEEDED, 5))
+    assert (judge_link(told).required_at, judge_link(told).proven_at) == (at(3), at(5))
+    assert judge_link(marks()).required_at is None
+
+
 def test_the_newest_mark_of_a_kind_may_be_asked_for_up_to_an_instant() -> None:
     """That instant included; without one, whenever."""
     told = marks((Mark.SIGNED_IN, 1), (Mark.SIGNED_IN, 3), (Mark.CONNECTED, 5))
