@@ -1,0 +1,146 @@
+"""An embedded stack that is measured: wake-ups sent at once, how long until all are served, and whose processor it took."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import boto3
+import httpx
+import psutil
+
+from local.aws import CREDENTIALS, sqs_client, ssm_client
+from local.sam import REGION
+from local.stack import EmbeddedStack
+from mono_pipeline.adapters.postgres import Database, DatabaseAddress
+from mono_pipeline.adapters.queue import FetchRequested
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_FLAG: Final = "/mono-pipeline/local/MONO_TRANSACTIONS_ENABLED"
+_OPS: Final = "mono-pipeline-local-ops"
+_DAILY: Final = "mono-pipeline-local-daily"
+_PATIENCE: Final = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """So many syncs at once: seconds until the last had ended, and processor seconds by whose they were."""
+
+    syncs: int
+    seconds: float
+    functions: float
+    database: float
+    others: float
+
+    @property
+    def processor(self) -> float:
+        """Processor seconds of one sync, all parts of the stack together."""
+        return (self.functions + self.database + self.others) / self.syncs
+
+
+class StackMeter:
+    """The stack with its flag on and every account's first history read."""
+
+    def __init__(self, stack: EmbeddedStack) -> None:
+        self._record = stack.record
+        self._sqs = sqs_client(self._record["aws_endpoint_url"])
+        url = httpx.URL(self._record["database_url"])
+        self.database = Database(
+            DatabaseAddress(host=url.host, port=url.port or 0, database=url.path[1:], user=url.username)
+        )
+        self.accounts: list[str] = []
+
+    def begin(self) -> None:
+        """Import every account of the sandbox, and wait until each has been read whole."""
+        flag = ssm_client(self._record["aws_endpoint_url"])
+        flag.put_parameter(Name=_FLAG, Value="true", Type="String", Description="measured", Overwrite=True)
+        answer = boto3.client(
+            "lambda",
+            endpoint_url=self._record["lambda_endpoint_url"],
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        ).invoke(FunctionName=_OPS, Payload=json.dumps({"action": "accounts.import"}))
+        self.accounts = json.loads(answer["Payload"].read())["imported"]
+        self._send(self.accounts)
+        self._wait(len(self.accounts))
+
+    def batch(self, syncs: int) -> Batch:
+        """Wake `syncs` accounts at once (of those there are, one after the other) and wait until all are served."""
+        ended, before = self._ended(), self._processors()
+        woken = self.accounts[:syncs]
+        began = time.monotonic()
+        self._send(woken)
+        self._wait(ended + len(woken))
+        seconds = time.monotonic() - began
+        after = self._processors()
+        parts = {name: after[name] - before[name] for name in after}
+        return Batch(syncs=len(woken), seconds=seconds, **parts)
+
+    def row_bytes(self) -> float:
+        """What a transaction occupies, with its indexes and the rest of its account's state."""
+        row = self.database.rows(
+            """SELECT pg_total_relation_size('bank_transactions') AS bytes, count(*) AS n FROM bank_transactions"""
+        )[0]
+        return float(row["bytes"]) / float(row["n"])
+
+    def _send(self, accounts: list[str]) -> None:
+        url = self._sqs.get_queue_url(QueueName=_DAILY)["QueueUrl"]
+        for account in accounts:
+            body = FetchRequested(account_id=account, correlation_id=str(uuid4()), requested_by="measured").body()
+            self._sqs.send_message(QueueUrl=url, MessageBody=body)
+
+    def _ended(self) -> int:
+        row = self.database.rows("SELECT count(*) AS n FROM sync_runs WHERE finished_at IS NOT NULL")[0]
+        return int(row["n"])
+
+    def _wait(self, ended: int) -> None:
+        give_up = time.monotonic() + _PATIENCE
+        while self._ended() < ended:
+            if time.monotonic() > give_up:
+                raise RuntimeError(f"{self._ended()} runs of {ended} have ended after {_PATIENCE:.0f} s")
+            time.sleep(0.02)
+
+    def _processors(self) -> dict[str, float]:
+        """Processor seconds so far: the functions', the database's, everybody else's."""
+        pids = {name: told["pid"] for name, told in self._record["processes"].items()}
+        spent = {name: _family(pid) for name, pid in pids.items()}
+        database, others = spent["postgres"], spent["aws"] + spent["sandbox"]
+        supervisor = psutil.Process(pids["supervisor"])
+        own = sum(supervisor.cpu_times()[:2])
+        return {
+            "database": database,
+            "others": others + own,
+            "functions": _family(pids["supervisor"]) - database - others - own,
+        }
+
+
+def _family(pid: int) -> float:
+    """Processor seconds of a process, its living descendants, and those that it has buried."""
+    process = psutil.Process(pid)
+    spent = sum(process.cpu_times()[:4])
+    for descendant in process.children(recursive=True):
+        try:
+            spent += sum(descendant.cpu_times()[:4])
+        except psutil.NoSuchProcess:  # its parent counts it now
+            continue
+    return spent
+
+
+@contextmanager
+def measured_stack(folder: Path, **settings: Any) -> Iterator[StackMeter]:
+    """A stack of its own, ready to be measured; `settings` are those of `EmbeddedStack`."""
+    with EmbeddedStack(folder, tick_seconds=3600.0, **settings) as stack:
+        meter = StackMeter(stack)
+        try:
+            meter.begin()
+            yield meter
+        finally:
+            meter.database.close()
