@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "monitoring"
+PAGE = (ROOT / "docs" / "monitoring.md").read_text()
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 REQUIRED = {
     "MonoPipelineHighFailureRate": ("sum(mono_pipeline:errors:sum5m) >= 5", "critical"),
@@ -152,6 +154,25 @@ def test_each_alert_is_explained_and_tested(name: str) -> None:
     tests = [test["name"] for suite in suites for test in suite["tests"]]
     assert any(test.startswith(f"{name} fires ") for test in tests)
     assert name == "MonoWatchdog" or any(test.startswith(f"{name} does not fire ") for test in tests)
+
+
+def test_how_long_each_alert_takes_is_said() -> None:
+    """Once each, measured or by the windows of its rule."""
+    said = re.findall(r"^\| `(Mono\w+)` \| .+ \|$", PAGE, re.MULTILINE)
+    assert sorted(said) == sorted(ALERTS)
+
+
+def test_what_is_said_to_be_measured_was_measured() -> None:
+    """The committed result of REALTIME=1, and its date."""
+    result = json.loads((ROOT / "docs" / "monitoring-test-realtime.json").read_text())
+    measured = {row["id"]: row["value"] for row in result["rows"]}
+    said = re.findall(r"^\| `(Mono\w+)` \| (\d+) \|$", PAGE, re.MULTILINE)
+    assert result["ok"]
+    assert {f"realtime-{name}": int(seconds) for name, seconds in said} == {
+        name: value for name, value in measured.items() if name.startswith("realtime-Mono")
+    }
+    assert {name for name, _ in said} >= REQUIRED.keys()
+    assert f"Measured with `REALTIME=1` on {measured['date']}" in PAGE
 
 
 def test_the_runbook_speaks_of_alerts_that_exist() -> None:
