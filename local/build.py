@@ -48,7 +48,7 @@ def build() -> Path:
         with _announced(f"sam build for {architecture()}"):
             _sam_build()
         with _announced("bytecode"):
-            _compile()
+            compile_artifacts(ARTIFACTS)
         _STAMP.write_text(wanted)
         print(f"build: layer {layer_megabytes():.1f} MB unzipped (Lambda's limit is 250 MB)", flush=True)
     return ARTIFACTS
@@ -97,10 +97,15 @@ def _sam_build() -> None:
         raise RuntimeError(f"sam build failed with code {code} (all of it: {_LOG}):\n{tail(_LOG)}")
 
 
-def _compile() -> None:
+def compile_artifacts(folder: Path) -> None:
+    """Give every artifact in `folder` its bytecode.
+
+    Raises:
+        RuntimeError: something does not compile.
+    """
     # SAM's zip dates every file 1980, which makes dated bytecode stale; only unchecked hashes survive it. Run inside
     # each folder, so that no path of this machine gets into the bytecode and two builds are byte-identical.
-    for artifact in sorted(path for path in ARTIFACTS.iterdir() if path.is_dir()):
+    for artifact in sorted(path for path in folder.iterdir() if path.is_dir()):
         outcome = subprocess.run(
             [sys.executable, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "."],
             cwd=artifact,
