@@ -174,7 +174,7 @@ class Template:
     def naming(self, logical_id: str) -> dict[str, Any]:
         """The resource's properties that name it, resolved (the others may refer to it in a circle)."""
         properties = self.document["Resources"][logical_id].get("Properties", {})
-        keys = ("QueueName", "FunctionName", "LogGroupName", "LayerName", "Name")
+        keys = ("QueueName", "FunctionName", "LogGroupName", "LayerName", "StateMachineName", "Name")
         return {key: self.intrinsics.resolve(properties[key]) for key in keys if key in properties}
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
@@ -185,6 +185,10 @@ class Template:
             ("AWS::SQS::Queue", "QueueName"): lambda: self.naming(logical_id)["QueueName"],
             ("AWS::Lambda::Function", "Arn"): lambda: self.arn("lambda", f"function:{self.reference(logical_id)}"),
             ("AWS::Logs::LogGroup", "Arn"): lambda: self.arn("logs", f"log-group:{self.reference(logical_id)}:*"),
+            ("AWS::StepFunctions::StateMachine", "Arn"): lambda: self.arn(
+                "states", f"stateMachine:{self.naming(logical_id)['StateMachineName']}"
+            ),
+            ("AWS::CloudWatch::Alarm", "Arn"): lambda: self.arn("cloudwatch", f"alarm:{self.stack_name}-{logical_id}"),
             ("AWS::IAM::Role", "Arn"): lambda: f"arn:aws:iam::{ACCOUNT}:role/{logical_id}",
             ("AWS::KMS::Key", "Arn"): lambda: self.arn("kms", f"key/{logical_id}"),
             ("AWS::WAFv2::WebACL", "Arn"): lambda: self.arn("wafv2", f"regional/webacl/{logical_id}"),

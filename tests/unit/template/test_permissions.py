@@ -14,11 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GOLDEN: Final = ROOT / "tests" / "golden" / "permissions.json"
-# AWS's own policies say `*` where a resource cannot be named: log streams, traces, and network interfaces in a VPC.
+# AWS's own policies say `*` where a resource cannot be named: log streams, traces, network interfaces in a VPC, what
+# CodeDeploy moves (of functions, it may invoke only those named CodeDeployHook_).
 POLICIES_OF_AWS: Final = {
     "AWSLambdaBasicExecutionRole",
     "AWSXrayWriteOnlyAccess",
     "AWSLambdaVPCAccessExecutionRole",
+    "AWSCodeDeployRoleForLambda",
+}
+# Roles of nobody's function, with the service that takes each on.
+SERVICES: Final = {
+    "ScheduleRole": "scheduler",
+    "CodeDeployServiceRole": "codedeploy",
+    "AutomaticRollbackRole": "states",
+    "AutomaticRollbackStartRole": "events",
 }
 WORK: Final = {"mono-pipeline-prod-daily", "mono-pipeline-prod-backfill"}
 DEAD: Final = "mono-pipeline-prod-dead-letters"
@@ -67,7 +76,7 @@ def test_every_function_has_a_role_of_its_own(deployed: Template) -> None:
 
 
 def test_actions_and_resources_are_named(allowed: Permissions) -> None:
-    """No `*` in any statement of ours, and of AWS's policies only the three that cannot name theirs."""
+    """No `*` in any statement of ours, and of AWS's policies only the four that cannot name theirs."""
     for role, statement in statements(allowed):
         assert not [text for text in statement["actions"] + statement["resources"] if "*" in text], (role, statement)
     of_aws = {entry["policy_of_aws"] for entries in allowed.values() for entry in entries if "policy_of_aws" in entry}
@@ -113,10 +122,11 @@ def test_a_worker_takes_from_its_own_queue_alone(allowed: Permissions) -> None:
 def test_each_function_is_one_role_of_the_database(allowed: Permissions, deployed: Template) -> None:
     """The sync is `pipeline`; the ops function is `ops`, and the owner of the tables when it migrates them."""
     logins = {role: {user for _, user in pairs(allowed, role, "rds-db")} for role in allowed}
-    assert logins["OpsRole"] == {"ops", "pipeline_owner"}
+    for role in ("OpsRole", "PreTrafficHookRole"):
+        assert logins[role] == {"ops", "pipeline_owner"}
     for role in ("SyncApiRole", "SyncScheduleRole", "SyncWorkerRole", "BackfillWorkerRole", "DlqReplayRole"):
         assert logins[role] == {"pipeline"}
-    assert {role for role, users in logins.items() if not users} == {"WebhookRole", "ScheduleRole"}
+    assert {role for role, users in logins.items() if not users} == {"WebhookRole", *SERVICES}
     assert deployed.functions["Ops"].environment["DATABASE_USER"] == "ops"
     assert deployed.functions["SyncWorker"].environment["DATABASE_USER"] == "pipeline"
 
@@ -130,11 +140,12 @@ def test_the_key_is_used_through_the_services_that_hold_what_it_encrypts(allowed
 
 
 def test_a_role_is_taken_on_by_its_own_service_alone(allowed: Permissions) -> None:
-    """Lambda takes on the functions' roles; the Scheduler its own, and only on behalf of this account."""
+    """Lambda takes on the functions' roles; other services their own, and ours only on behalf of this account."""
     for role, entries in allowed.items():
-        service = "scheduler" if role == "ScheduleRole" else "lambda"
+        service = SERVICES.get(role, "lambda")
         (trust,) = (entry for entry in entries if "taken_on_by" in entry)
         principals = trust["taken_on_by"]["Service"]
         assert (principals if isinstance(principals, str) else principals[0]) == f"{service}.amazonaws.com"
-    (scheduler,) = (entry for entry in allowed["ScheduleRole"] if "taken_on_by" in entry)
-    assert scheduler["condition"] == {"StringEquals": {"aws:SourceAccount": "000000000000"}}
+    for role in set(SERVICES) - {"CodeDeployServiceRole"}:  # which SAM makes
+        (trust,) = (entry for entry in allowed[role] if "taken_on_by" in entry)
+        assert trust["condition"] == {"StringEquals": {"aws:SourceAccount": "000000000000"}}

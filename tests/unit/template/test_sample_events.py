@@ -18,6 +18,7 @@ PREFIXES = {
     "Webhook": ("webhook",),
     "DlqReplay": ("dlq_replay",),
     "Ops": ("ops",),
+    "PreTrafficHook": ("pre_traffic_hook",),
 }
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 
@@ -42,6 +43,8 @@ def receiver(template: Template, event: dict[str, Any]) -> str:
     if event.get("source") == "aws.scheduler":
         (schedule,) = (s for s in template.schedules if event["resources"][0].endswith(f"/{s.name}"))
         return schedule.function
+    if "LifecycleEventHookExecutionId" in event:
+        return "PreTrafficHook"
     assert "action" in event
     return "Ops"
 

@@ -21,7 +21,15 @@ ROUTES: Final = OPEN_ROUTES | {
     ("POST", "/api/v1/ops/dead-letters"),
 }
 MAX_CONNECTIONS: Final = 100  # PostgreSQL's default
-DATABASE_FUNCTIONS: Final = {"SyncApi", "SyncSchedule", "SyncWorker", "BackfillWorker", "Ops", "DlqReplay"}
+DATABASE_FUNCTIONS: Final = {
+    "SyncApi",
+    "SyncSchedule",
+    "SyncWorker",
+    "BackfillWorker",
+    "Ops",
+    "DlqReplay",
+    "PreTrafficHook",
+}
 IN_VPC: Final = {"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1", "DatabaseResourceId": "db-1"}
 
 
