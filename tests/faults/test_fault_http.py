@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import gzip
 import re
+import socket
 import ssl
 import time
 from dataclasses import replace
@@ -21,6 +22,9 @@ from local.sandbox.effects.contents import Meta
 from local.sandbox.faults import Fault
 from mono_pipeline.adapters.mono_client import MonoClient
 from mono_pipeline.adapters.mono_transport import DeadlineTransport
+from mono_pipeline.core import errors
+from mono_pipeline.core.deadline import Deadline
+from mono_pipeline.core.mono_address import MONO_BASE_URL
 from mono_pipeline.core.run import LinkStatus, RunStatus
 from mono_pipeline.core.secret import Secret
 from mono_pipeline.core.verdict import VERIFIED
@@ -444,6 +448,29 @@ def test_H21_redirect(pipeline: Pipeline, seen: Callable[[str], None], status: i
 
     assert (stranger.connections, heard) == (0, 0)
     seen(f"{status}: {told(end)}, {heard} bytes elsewhere, then {recovered.rows}")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_H22_a_name_that_leads_to_a_private_address(
+    seen: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """Mono's own name, pointed at an address that is not the internet's: hung up on before the handshake."""
+    with Listener(host) as stranger:
+        there = (socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, stranger.port))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: [there])
+        client = MonoClient(base_url=MONO_BASE_URL, secret_key=Secret("live_key"), environment="prod")
+        with pytest.raises(errors.MonoUnreachable):
+            client.accounts(page=1, deadline=Deadline.after(5))
+        client.close()
+        # The listener serves one after the other: when it has heard this, it has heard all that came before.
+        with socket.create_connection((host, stranger.port)) as last:
+            last.sendall(b"x")
+            while not stranger.octets:
+                time.sleep(0.001)
+        heard = (stranger.connections - 1, stranger.octets - 1)
+
+    assert heard == (1, 0)
+    seen(f"{host}: {heard[1]} bytes, then hung up on")
 
 
 @pytest.mark.parametrize("days", [-1, 1])

@@ -30,7 +30,7 @@ from mono_pipeline.adapters.mono_answer import read_body, refuse_status
 from mono_pipeline.adapters.mono_transport import DeadlineTransport, ending_by
 from mono_pipeline.core.errors import MonoUnreachable, MonoUntrusted
 from mono_pipeline.core.identity import parse_account_id, parse_job_id
-from mono_pipeline.core.mono_address import mono_address
+from mono_pipeline.core.mono_address import MONO_BASE_URL, mono_address
 from mono_pipeline.core.wire import (
     AccountListPage,
     AccountSnapshot,
@@ -97,7 +97,9 @@ class MonoClient:
         }
         # Not behind an `httpx.Client`: redirects, cookies and proxies are what must not happen here, and it would cost
         # nearly as much as the exchange itself.
-        self._transport = transport or DeadlineTransport(tls=_trust_for(self._base_url), connections=connections)
+        self._transport = transport or DeadlineTransport(
+            tls=_trust_for(self._base_url), connections=connections, internet_only=self._base_url == MONO_BASE_URL
+        )
         for name in ("httpx", "httpcore"):  # a line for each request, with the account in its URL
             logging.getLogger(name).setLevel(logging.WARNING)
 

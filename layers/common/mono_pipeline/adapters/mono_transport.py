@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import httpcore
@@ -34,9 +35,12 @@ def ending_by(deadline: Deadline) -> Iterator[None]:
 
 
 class DeadlineTransport(httpx.HTTPTransport):
-    """httpx's own transport over sockets that know the deadline of `ending_by`; HTTP/1.1, no proxy, no retries."""
+    """httpx's own transport over sockets that know the deadline of `ending_by`; HTTP/1.1, no proxy, no retries.
 
-    def __init__(self, *, tls: ssl.SSLContext, connections: int) -> None:
+    With `internet_only` a name that leads to a private address (DNS rebinding) is hung up on before a byte is sent.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext, connections: int, internet_only: bool = False) -> None:
         super().__init__(verify=tls, trust_env=False)
         # httpx has no parameter for the network backend; httpcore below it has, and the pool is where it goes.
         self._pool = httpcore.ConnectionPool(
@@ -44,7 +48,7 @@ class DeadlineTransport(httpx.HTTPTransport):
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=60.0,
-            network_backend=_DeadlineBackend(),
+            network_backend=_DeadlineBackend(internet_only=internet_only),
         )
 
 
@@ -59,8 +63,9 @@ def _left(timeout: float | None, error: type[httpcore.TimeoutException]) -> floa
 
 
 class _DeadlineBackend(httpcore.NetworkBackend):
-    def __init__(self) -> None:
+    def __init__(self, *, internet_only: bool) -> None:
         self._sockets = httpcore.SyncBackend()
+        self._internet_only = internet_only
 
     def connect_tcp(
         self,
@@ -71,7 +76,11 @@ class _DeadlineBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         left = _left(timeout, httpcore.ConnectTimeout)
-        return _DeadlineStream(self._sockets.connect_tcp(host, port, left, local_address, socket_options))
+        stream = self._sockets.connect_tcp(host, port, left, local_address, socket_options)
+        if self._internet_only and not ip_address(stream.get_extra_info("server_addr")[0]).is_global:
+            stream.close()
+            raise httpcore.ConnectError(f"{host} leads to an address that is not the internet's")
+        return _DeadlineStream(stream)
 
 
 class _DeadlineStream(httpcore.NetworkStream):
