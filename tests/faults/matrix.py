@@ -75,13 +75,7 @@ MATRIX: Final = (
     _row("H19", "next in a circle, pages without end", "a bounded number of requests, the watermark stays"),
     _row("H20", "next to another host", "0 bytes to any other address, whatever its form"),
     _row("H21", "redirect to another host", "not followed, an error"),
-    _row(
-        "H22",
-        "DNS rebinding to a private address",
-        "no request to it",
-        "a connection to Mono is TLS verified for its host name, which no private address can prove (H06 holds it);"
-        " where connections may go is the security group's egress rule",
-    ),
+    _row("H22", "DNS rebinding to a private address", "0 bytes to it, an error"),
     _row("H23", "another account's answer", "refused whole, an alarm, no second look at once"),
     _row("H24", "meta.total is not the number of rows", "the pass is not complete, the watermark stays"),
     _row("H25", "an empty 200 for an account with history", "an anomaly; nothing disappears"),
