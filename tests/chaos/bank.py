@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 type Contents = tuple[Any, ...]  # a row in the form of `Pipeline.stored`
 
 HISTORY: Final = 45  # rows of an account at first
+LATENCY_MS: Final = 30  # so that much of a sync is between two commits, as it is with a real bank
 
 
 class ChangingBank:
@@ -22,7 +23,7 @@ class ChangingBank:
     """
 
     def __init__(self, *, seed: str, accounts: int) -> None:
-        self._server = SandboxServer(accounts=accounts, transactions=HISTORY, seed=seed)
+        self._server = SandboxServer(accounts=accounts, transactions=HISTORY, seed=seed, latency_ms=LATENCY_MS)
         self.shown: dict[tuple[str, str], list[Contents]] = {}
         self.removed: set[tuple[str, str]] = set()
 

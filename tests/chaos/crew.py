@@ -62,24 +62,21 @@ class Crew:
             process.join()
 
     def kill(self, choice: int) -> None:
-        """A worker dies, frozen or not, and a new one comes; every other time a scheduler's round dies too.
+        """A worker dies and a new one comes; every other time it is one that has a message in hand, if any has.
 
-        And every other time it is one that has a message in hand, if any has.
+        And every other time a scheduler's round dies too.
         """
-        chosen = self._at_work(self._workers, choice) if choice % 4 < 2 else None
-        chosen = chosen or self._workers[choice % WORKERS]
+        chosen = (choice % 4 < 2 and self._at_work(choice)) or _one_of(self._awake or self._workers, choice)
         self._workers.remove(chosen)
-        victim = chosen.process
-        victim.kill()
-        victim.join()
+        chosen.process.kill()
+        chosen.process.join()
         self._hire()
         if self._ticks and choice % 2:
             self._ticks[-1].kill()
 
     def freeze(self, choice: int) -> str | None:
         """A worker stops wherever it is, one that has a message if any has; the account of its message."""
-        awake = [each for each in self._workers if each not in self._frozen.values()]
-        chosen = self._at_work(awake, choice) or self._workers[choice % WORKERS]
+        chosen = self._at_work(choice) or _one_of(self._awake or self._workers, choice)
         self._frozen[choice] = chosen
         _signal(chosen.process, signal.SIGSTOP)
         return chosen.account
@@ -112,10 +109,13 @@ class Crew:
         lines = log.read_bytes().splitlines() if log.exists() else []
         return sum(_NOT_ITS_OWN in line and _REFUSED not in line for line in lines)
 
-    @staticmethod
-    def _at_work(among: list[_Worker], choice: int) -> _Worker | None:
-        busy = [each for each in among if each.account]
-        return busy[choice % len(busy)] if busy else None
+    @property
+    def _awake(self) -> list[_Worker]:
+        return [each for each in self._workers if each not in self._frozen.values()]
+
+    def _at_work(self, choice: int) -> _Worker | None:
+        busy = [each for each in self._awake if each.account]
+        return _one_of(busy, choice) if busy else None
 
     def _hire(self) -> None:
         queues = self._ground.queues
@@ -128,6 +128,10 @@ class Crew:
         )
         process.start()
         self._workers.append(_Worker(process=process, serving=serving))
+
+
+def _one_of(workers: list[_Worker], choice: int) -> _Worker:
+    return workers[choice % len(workers)]
 
 
 def _signal(process: BaseProcess, number: signal.Signals) -> None:

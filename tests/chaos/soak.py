@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ACCOUNTS: Final = 120
 REST_SECONDS: Final = 180.0
+FREEZE_TRIES: Final = 20
 # A first day for what is due anyway; a deep re-read is due a week after the last one, and two of them are evidence.
 REST_DAYS: Final = (1, 9, 17)
 
@@ -36,6 +37,7 @@ OPEN: Final = """
 SELECT (SELECT count(*) FROM sync_runs WHERE status = 'running')
      + (SELECT count(*) FROM bank_accounts WHERE next_attempt_at <= pipeline_now() AND dead_lettered_at IS NULL) AS open
 """
+HELD: Final = "SELECT mono_account_id FROM bank_accounts WHERE lease_until > pipeline_now()"
 BEGUN: Final = "SELECT count(*) AS begun FROM sync_runs WHERE status = 'completed'"
 # The bank of a soak tells the truth: what it shows is what must be stored, always.
 MISMATCHES: Final = """
@@ -122,10 +124,20 @@ class Soak:
 
         On a queue that is served first: behind all that waits the frozen worker would be back before.
         """
-        account = self._crew.freeze(choice)
+        account = self._freeze_a_holder(choice)
         if account is not None:
             self._bank.amend_newest(account)
             self._ground.wake(account, queue="urgent", in_seconds=2)
+
+    def _freeze_a_holder(self, choice: int) -> str | None:
+        """A worker that holds an account, or after some tries one that may not; its account."""
+        for _ in range(FREEZE_TRIES):
+            account = self._crew.freeze(choice)
+            if account is not None and account in {row["mono_account_id"] for row in self._ground.rows(HELD)}:
+                return account
+            self._crew.thaw(choice)
+            time.sleep(0.02)  # it takes up something else
+        return self._crew.freeze(choice)
 
     def _look(self) -> None:
         """What must hold at every moment, in the middle of the harm as well."""
