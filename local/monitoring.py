@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SHIPPED: Final = ROOT / "monitoring"
 YACE: Final = STATE / "bin" / "yace"
+UNPACKED: Final = STATE / "debian" / "usr" / "bin"  # where install.sh puts what is not on PATH
 _START_SECONDS: Final = 20.0
 
 
@@ -56,9 +57,15 @@ class Ports:
         return cls(yace=free_port(), prometheus=free_port(), alertmanager=free_port())
 
 
+def program(*names: str) -> str | None:
+    """Where the first of these programs is that there is, on PATH or unpacked by `monitoring/install.sh`."""
+    places = (shutil.which(name, path=where) for name in names for where in (None, str(UNPACKED)))
+    return next((place for place in places if place is not None), None)
+
+
 def missing() -> str | None:
     """What has to be installed before a chain can run, for people; None where all is there."""
-    programs = {"prometheus": shutil.which("prometheus"), "alertmanager": _alertmanager(), "yace": YACE.exists()}
+    programs = {"prometheus": program("prometheus"), "alertmanager": _alertmanager(), "yace": YACE.exists()}
     absent = [name for name, there in programs.items() if not there]
     return f"{', '.join(absent)} not installed: run monitoring/install.sh" if absent else None
 
@@ -182,8 +189,7 @@ class Chain:
         for rules in ("recording.yml", "alerts.yml"):
             self._write(rules, self._with_pace(_load(SHIPPED / "prometheus" / rules)))
         return [
-            "/usr/bin/env",
-            "prometheus",
+            program("prometheus") or "prometheus",
             f"--config.file={config}",
             f"--storage.tsdb.path={self._folder / 'prometheus'}",
             f"--web.listen-address={LOOPBACK}:{self.ports.prometheus}",
@@ -229,4 +235,4 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _alertmanager() -> str | None:
     """Debian calls it prometheus-alertmanager."""
-    return shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    return program("prometheus-alertmanager", "alertmanager")

@@ -1,27 +1,43 @@
 #!/usr/bin/env bash
-# Installs what the monitoring chain needs on Debian or Ubuntu: Prometheus and Alertmanager as packages, whose services are kept
-# from starting, and the CloudWatch exporter (YACE), built with Go from the versions that yace-build/go.sum holds. Idempotent.
+# Gets what the monitoring chain and its tests need, as any user and without touching the machine: what is not on PATH goes into
+# .local/. Prometheus and Alertmanager are Debian's packages, fetched by apt (which checks their signatures) and unpacked; the
+# CloudWatch exporter (YACE) is built with Go, and Grafana's types come with npm, both from pinned versions. Idempotent.
 set -euo pipefail
 cd "$(dirname "$0")"
+state=$PWD/../.local
+mkdir -p "$state/bin"
 
-if ! command -v prometheus >/dev/null || ! command -v prometheus-alertmanager >/dev/null; then
-  sudo=""
-  [ "$(id -u)" = 0 ] || sudo=sudo
-  policy=/usr/sbin/policy-rc.d
-  if [ ! -e $policy ]; then  # asked before any service is started; 101 is "no"
-    printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null
-    $sudo chmod +x $policy
-    trap '$sudo rm -f $policy' EXIT
-  fi
-  $sudo apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -qq -y --no-install-recommends prometheus prometheus-alertmanager >/dev/null
+missing() { echo "monitoring: $1" >&2; exit 1; }
+
+unpack() {  # Debian packages into .local/debian, with lists and a cache of their own
+  local place=$state/apt options
+  mkdir -p "$place/lists/partial" "$place/cache/archives/partial"
+  options=(-qq -o "Dir::State::Lists=$place/lists" -o "Dir::Cache=$place/cache" -o Debug::NoLocking=1 -o "APT::Sandbox::User=")
+  echo "monitoring: fetching Debian's packages $*" >&2
+  # the hooks of a machine's own apt may fail without rights; what counts is that the packages are there
+  apt-get "${options[@]}" update 2>"$place/log" || { cat "$place/log" >&2; exit 1; }
+  (cd "$place" && rm -f -- *.deb && apt-get "${options[@]}" download "$@" 2>>"$place/log") || { cat "$place/log" >&2; exit 1; }
+  for package in "$place"/*.deb; do dpkg-deb -x "$package" "$state/debian"; done
+  rm -rf "$place"
+}
+
+has() { command -v "$1" >/dev/null || [ -x "$state/debian/usr/bin/$1" ]; }
+
+if ! { has prometheus && has promtool && has amtool && { has prometheus-alertmanager || has alertmanager; }; }; then
+  command -v apt-get >/dev/null || missing "put prometheus, promtool, alertmanager and amtool on PATH (2.42 and 0.25, or later)"
+  unpack prometheus prometheus-alertmanager
 fi
 
-yace=$PWD/../.local/bin/yace
+yace=$state/bin/yace
 if [ ! -x "$yace" ] || [ yace-build/go.sum -nt "$yace" ]; then
-  command -v go >/dev/null || { echo "monitoring: install Go 1.26 or later to build the CloudWatch exporter" >&2; exit 1; }
-  mkdir -p "$(dirname "$yace")"
-  echo "monitoring: building the CloudWatch exporter (two minutes when nothing is cached)" >&2
+  command -v go >/dev/null || missing "install Go 1.26 or later to build the CloudWatch exporter"
+  echo "monitoring: building the CloudWatch exporter (four minutes of processor time when nothing is cached)" >&2
   (cd yace-build && nice -n 10 go build -trimpath -ldflags "-s -w" -o "$yace" \
     github.com/prometheus-community/yet-another-cloudwatch-exporter/cmd/yace)
+fi
+
+types=dashboards/node_modules/.package-lock.json
+if [ ! -e "$types" ] || [ dashboards/package-lock.json -nt "$types" ]; then
+  command -v npm >/dev/null || missing "install Node.js 20.11 or later, with npm, for Grafana's types"
+  (cd dashboards && npm ci --silent --no-audit --no-fund)
 fi

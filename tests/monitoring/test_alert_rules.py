@@ -15,10 +15,11 @@ import pytest
 import typer
 import yaml
 
-from local.monitoring import QUICK, YACE
+from local.monitoring import QUICK, YACE, program
 from local.monitoring_contract import METRICS, NAMESPACE, PREFIX, STAGE_SECONDS
 from mono_pipeline.core.webhook_outcome import WebhookOutcome
 from monoctl.app import app
+from tests.monitoring_programs import needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +35,10 @@ REQUIRED = {
 }
 FAILURES = "MonoPipelineHighFailureRate"
 SUITES = ("alerts_test.yml", "calendar_test.yml")
-needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool: run monitoring/install.sh")
-needs_amtool = pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool: run monitoring/install.sh")
-needs_yace = pytest.mark.skipif(not YACE.exists(), reason="yace: run monitoring/install.sh")
+PROMTOOL, AMTOOL = program("promtool") or "promtool", program("amtool") or "amtool"
+needs_promtool = needs(None if program("promtool") else "promtool: run monitoring/install.sh")
+needs_amtool = needs(None if program("amtool") else "amtool: run monitoring/install.sh")
+needs_yace = needs(None if YACE.exists() else "yace: run monitoring/install.sh")
 
 
 def load(name: str) -> Any:
@@ -63,8 +65,8 @@ def run(*command: str, folder: Path = MONITORING) -> str:
 @needs_promtool
 def test_promtool_takes_the_configuration_and_its_tests_pass() -> None:
     """One test fires each alert and one must not."""
-    run("promtool", "check", "config", "prometheus/prometheus.yml")
-    run("promtool", "test", "rules", *SUITES, folder=MONITORING / "prometheus" / "tests")
+    run(PROMTOOL, "check", "config", "prometheus/prometheus.yml")
+    run(PROMTOOL, "test", "rules", *SUITES, folder=MONITORING / "prometheus" / "tests")
 
 
 @needs_promtool
@@ -91,7 +93,7 @@ def test_the_rules_tests_notice_what_is_wrong(tmp_path: Path, file: str, right: 
         document["tests"] = [test for test in document["tests"] if test["name"].startswith(f"{alert} ")]
         path.write_text(yaml.safe_dump(document))
     done = subprocess.run(  # noqa: S603 - tools that the tests name
-        ["promtool", "test", "rules", *SUITES],  # noqa: S607 - from PATH
+        [PROMTOOL, "test", "rules", *SUITES],
         cwd=tmp_path / "prometheus" / "tests",
         capture_output=True,
         text=True,
@@ -103,7 +105,7 @@ def test_the_rules_tests_notice_what_is_wrong(tmp_path: Path, file: str, right: 
 @needs_amtool
 def test_amtool_and_amlint_take_the_routes() -> None:
     """The linter reads their meaning too: nothing unreachable, nothing that mutes itself."""
-    run("amtool", "check-config", "alertmanager.yml")
+    run(AMTOOL, "check-config", "alertmanager.yml")
     run(str(Path(sys.executable).with_name("amlint")), "check", "alertmanager.yml")
 
 
@@ -116,7 +118,7 @@ def test_an_alert_goes_where_its_severity_says(alert: str, receiver: str) -> Non
     """Asked of Alertmanager's own router."""
     severity = ALERTS[alert]["labels"]["severity"]
     told = run(
-        "amtool",
+        AMTOOL,
         "config",
         "routes",
         "test",

@@ -16,6 +16,7 @@ from local.monitoring_contract import ERRORS
 from local.monitoring_judge import differences, wait_for
 from local.monitoring_test import BACK_DATE, by_contract
 from local.stack import EmbeddedStack
+from tests.monitoring_programs import needs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.xdist_group("monitoring-chain"),
-    pytest.mark.skipif(missing() is not None, reason=str(missing())),
+    needs(missing()),
 ]
 
 

@@ -15,6 +15,7 @@ import yaml
 from local.monitoring_contract import METRICS, STAGE_SECONDS
 from monitoring.account_exporter.accounts import families
 from monitoring.dashboards.__main__ import FOLDER, documents
+from tests.monitoring_programs import lacks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +130,7 @@ def node(grammar: str, *command: str) -> subprocess.CompletedProcess[str]:
     """One of the programs beside the dashboards; skips where what it stands on was not installed."""
     folder = MONITORING / "dashboards"
     if not (folder / "node_modules" / "@grafana" / grammar).exists():
-        pytest.skip(f"run npm ci in monitoring/dashboards for @grafana/{grammar}")
+        lacks(f"@grafana/{grammar}: run monitoring/install.sh")
     return subprocess.run(["node", *command], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603, S607 - our own scripts
 
 
