@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.results import passed, write_results
-from tests.chaos.soak import ACCOUNTS, soak
+from tests.chaos.soak import ACCOUNTS, WORKERS, soak
 
 if TYPE_CHECKING:
     from tests.chaos.report import Report
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     def tell(progress: str) -> None:
         console.print(f"{time.monotonic() - began:5.0f} s  {progress}")
 
-    report = soak(options.seed, options.duration, accounts=options.accounts, tell=tell)
+    report = soak(options.seed, options.duration, accounts=options.accounts, workers=options.workers, tell=tell)
     _show(console, report)
     write_results("chaos", report.figures())
     return 0 if passed(report.figures()) else 1
@@ -53,6 +53,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--duration", type=float, default=60.0, help="seconds of harm")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--accounts", type=int, default=ACCOUNTS)
+    parser.add_argument("--workers", type=int, default=WORKERS, help="processes; more where each of them waits long")
     return parser.parse_args(arguments)
 
 

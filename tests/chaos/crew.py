@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from tests.chaos.ground import Ground
 
-WORKERS: Final = 6
 LEASE_SECONDS: Final = 45  # one and a half of our seconds
 _ROUND_SECONDS: Final = 30.0
 # A worker that was refused the account names the run that holds it; one that lost its lease in mid-run does not.
@@ -39,9 +38,10 @@ class _Worker:
 
 
 class Crew:
-    """As many workers as there are `WORKERS`, whatever happens to them. A context manager."""
+    """As many `workers` as ever, whatever happens to them. A context manager."""
 
-    def __init__(self, ground: Ground, bank_url: str, folder: Path) -> None:
+    def __init__(self, ground: Ground, bank_url: str, folder: Path, *, workers: int) -> None:
+        self._count = workers
         self._ground = ground
         self._folder = folder
         self._environ = _environment(ground, bank_url)
@@ -52,7 +52,7 @@ class Crew:
         self._ticks: list[BaseProcess] = []
 
     def __enter__(self) -> Self:
-        for _ in range(WORKERS):
+        for _ in range(self._count):
             self._hire()
         return self
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.chaos.reckoning import Difference
 
 ACCOUNTS: Final = 120
+WORKERS: Final = 6
 REST_SECONDS: Final = 180.0
 FREEZE_TRIES: Final = 20
 # A first day for what is due anyway; a deep re-read is due a week after the last one, and two of them are evidence.
@@ -66,12 +67,13 @@ class Soak:
         self._ground = Ground(folder)
         self._bank = ChangingBank(seed=f"chaos {seed}", accounts=accounts)
         self._folder = folder
+        self._workers = workers
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self._ground)
             stack.enter_context(self._bank)
-            self._crew = stack.enter_context(Crew(self._ground, self._bank.url, self._folder))
+            self._crew = stack.enter_context(Crew(self._ground, self._bank.url, self._folder, workers=self._workers))
             self._leave = stack.pop_all()
         return self
 
@@ -205,10 +207,15 @@ class Soak:
 
 
 def soak(
-    seed: int, seconds: float, *, accounts: int = ACCOUNTS, tell: Callable[[str], None] = lambda _: None
+    seed: int,
+    seconds: float,
+    *,
+    accounts: int = ACCOUNTS,
+    workers: int = WORKERS,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """A soak of `seconds`, and the time that it takes to come to rest after it."""
     with TemporaryDirectory(prefix="mono-pipeline-chaos-") as folder:
         Path(folder).chmod(0o711)  # PostgreSQL runs as another user and has to pass
-        with Soak(seed, seconds, Path(folder), accounts=accounts, tell=tell) as world:
+        with Soak(seed, seconds, Path(folder), accounts=accounts, workers=workers, tell=tell) as world:
             return world.go()

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from mono_pipeline.core.run import RunKind
+from mono_pipeline.core.verdict import VerdictReason
 from tests.chaos.order import Version, out_of_order, turns_back
 from tests.chaos.reckoning import Kind, differences
 
@@ -72,6 +73,23 @@ def test_a_row_that_the_bank_took_back_differs_and_tells_its_story(pipeline: Pip
     assert "version: version 1" in story
     assert "removal pending: first_missed_at" in story
     assert "verdict_reason removal_pending" in story
+
+
+@pytest.mark.integration
+def test_an_oldest_row_that_the_bank_takes_back_is_kept_under_a_verdict_that_says_so(
+    pipeline: Pipeline, account: str
+) -> None:
+    """That is a bank that shortened its history, however often it is read: why a soak's bank takes back no such row."""
+    oldest = min(pipeline.sandbox.truth(account)["bank"], key=lambda row: str(row["date"]))["id"]
+    pipeline.sandbox.remove(account, transactions=[oldest])
+
+    for _ in range(3):
+        end = pipeline.sync(account, kind=RunKind.FULL)
+        pipeline.let_pass(days=8)
+
+    assert end.verdict is not None
+    assert end.verdict.reason == VerdictReason.HISTORY_TRUNCATED
+    assert found(pipeline, account) == {oldest: Kind.EXTRA}
 
 
 @pytest.mark.integration
