@@ -61,7 +61,9 @@ SELECT (SELECT count(*) FROM sync_runs WHERE status = 'completed') AS syncs,
 class Soak:
     """One world, its harm and its reckoning. A context manager that ends all of it; `tell` hears of its progress."""
 
-    def __init__(self, seed: int, seconds: float, folder: Path, *, accounts: int, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, seed: int, seconds: float, folder: Path, *, accounts: int, workers: int, tell: Callable[[str], None]
+    ) -> None:
         self.report = Report(seed=seed, seconds=seconds, accounts=accounts)
         self._tell = tell
         self._ground = Ground(folder)
