@@ -43,6 +43,10 @@ test: build ## all tests: unit, real PostgreSQL, built artifacts on the embedded
 faults: build ## break it in every way of the fault matrix: expected and seen
 	@$(PY) -m tests.faults
 
+.PHONY: chaos
+chaos: setup ## workers killed and frozen, PostgreSQL restarted, under load (DURATION=600 SEED=1)
+	@$(PY) -m tests.chaos --duration $(or $(DURATION),600) $(if $(SEED),--seed $(SEED)) $(if $(ACCOUNTS),--accounts $(ACCOUNTS))
+
 .PHONY: sim
 sim: build ## random lives with the bank as oracle (SEED=1 N=500); a seed replays
 	@$(PY) -m tests.sim --seed $(or $(SEED),1) --n $(or $(N),500)
