@@ -61,13 +61,11 @@ def calibrate(folder: Path, *, accounts: int) -> Calibration:
 
 def _history(folder: Path, *, accounts: int) -> tuple[float, float, float]:
     """Processor seconds of the functions and the database for a page of a history, and bytes of a row."""
-    sandbox = {"accounts": str(accounts), "transactions": str(PAGES * 100)}
-    with measured_stack(
-        folder, concurrency=1, sandbox=sandbox, variables={"MONO_RATE_LIMIT_PER_MINUTE": PLENTY}
-    ) as meter:
+    variables = {"MONO_RATE_LIMIT_PER_MINUTE": PLENTY}
+    with measured_stack(folder, concurrency=1, sandbox={"accounts": "1"}, variables=variables) as meter:
+        meter.first_histories(1, transactions=PAGES * 100)  # warm
         before = _pages(meter)
-        meter.database.rows("UPDATE bank_accounts SET watermark = NULL, last_deep_read_at = NULL")
-        batch = meter.batch(accounts)
+        batch = meter.first_histories(accounts, transactions=PAGES * 100)
         pages = _pages(meter) - before
         return batch.functions / pages, batch.database / pages, meter.row_bytes()
 

@@ -1,4 +1,4 @@
-"""An embedded stack that is measured: wake-ups sent at once, how long until all are served, and whose processor it took."""
+"""An embedded stack that is measured: wake-ups at once, seconds until all are served, and whose processor it took."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import psutil
 
 from local.aws import CREDENTIALS, sqs_client, ssm_client
 from local.sam import REGION
+from local.sandbox.client import SandboxClient
 from local.stack import EmbeddedStack
 from mono_pipeline.adapters.postgres import Database, DatabaseAddress
 from mono_pipeline.adapters.queue import FetchRequested
@@ -58,31 +59,45 @@ class StackMeter:
         self.accounts: list[str] = []
 
     def begin(self) -> None:
-        """Import every account of the sandbox, and wait until each has been read whole."""
+        """Turn the flag on, import every account of the sandbox, and wait until each has been read whole."""
         flag = ssm_client(self._record["aws_endpoint_url"])
         flag.put_parameter(Name=_FLAG, Value="true", Type="String", Description="measured", Overwrite=True)
-        answer = boto3.client(
+        self._import()
+        self._send(self.accounts)
+        self._wait(len(self.accounts))
+
+    def first_histories(self, accounts: int, *, transactions: int) -> Batch:
+        """Open more accounts at the bank, and have all of each read for the first time."""
+        bank = SandboxClient(self._record["sandbox"])
+        opened = [bank.create_account(transactions=transactions)["id"] for _ in range(accounts)]
+        bank.close()
+        self._import(opened)
+        return self._measured(opened)
+
+    def batch(self, syncs: int) -> Batch:
+        """Wake `syncs` accounts at once (of those there are) and wait until all are served."""
+        return self._measured(self.accounts[:syncs])
+
+    def _measured(self, accounts: list[str]) -> Batch:
+        ended, before = self._ended(), self._processors()
+        began = time.monotonic()
+        self._send(accounts)
+        self._wait(ended + len(accounts))
+        seconds = time.monotonic() - began
+        after = self._processors()
+        return Batch(syncs=len(accounts), seconds=seconds, **{name: after[name] - before[name] for name in after})
+
+    def _import(self, accounts: list[str] | None = None) -> None:
+        functions = boto3.client(
             "lambda",
             endpoint_url=self._record["lambda_endpoint_url"],
             region_name=REGION,
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        ).invoke(FunctionName=_OPS, Payload=json.dumps({"action": "accounts.import"}))
-        self.accounts = json.loads(answer["Payload"].read())["imported"]
-        self._send(self.accounts)
-        self._wait(len(self.accounts))
-
-    def batch(self, syncs: int) -> Batch:
-        """Wake `syncs` accounts at once (of those there are, one after the other) and wait until all are served."""
-        ended, before = self._ended(), self._processors()
-        woken = self.accounts[:syncs]
-        began = time.monotonic()
-        self._send(woken)
-        self._wait(ended + len(woken))
-        seconds = time.monotonic() - began
-        after = self._processors()
-        parts = {name: after[name] - before[name] for name in after}
-        return Batch(syncs=len(woken), seconds=seconds, **parts)
+        )
+        asked = {"action": "accounts.import", **({"account_ids": accounts} if accounts else {})}
+        answer = functions.invoke(FunctionName=_OPS, Payload=json.dumps(asked))
+        self.accounts += json.loads(answer["Payload"].read())["imported"]
 
     def row_bytes(self) -> float:
         """What a transaction occupies, with its indexes and the rest of its account's state."""
