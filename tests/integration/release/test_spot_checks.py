@@ -78,13 +78,12 @@ def test_rows_per_day_are_the_banks(check: Check, pipeline: Pipeline, account: s
         assert row["net"] == _major(credits_ - debits)
 
 
-FIRST_ROW = "(SELECT min(id) FROM bank_transactions)"
 CONTRADICTIONS = {
-    "orphaned": f"UPDATE bank_transactions SET run_id = gen_random_uuid() WHERE id IN {FIRST_ROW}",
-    "two_accounts": f"""UPDATE bank_transactions
-                       SET mono_transaction_id = (SELECT mono_transaction_id FROM bank_transactions WHERE id IN {FIRST_ROW})
-                       WHERE id IN (SELECT max(id) FROM bank_transactions)""",
-    "version_lost": f"UPDATE bank_transactions SET version = 3 WHERE id IN {FIRST_ROW}",
+    "orphaned": "UPDATE bank_transactions SET run_id = gen_random_uuid() WHERE id = 1",
+    "two_accounts": """UPDATE bank_transactions
+                       SET mono_transaction_id = (SELECT mono_transaction_id FROM bank_transactions WHERE id = 1)
+                       WHERE id = (SELECT max(id) FROM bank_transactions)""",
+    "version_lost": "UPDATE bank_transactions SET version = 3 WHERE id = 1",
 }
 
 
