@@ -139,7 +139,12 @@ class Workshop:
 
     def unreached(self, mutants: Iterable[Mutant]) -> list[str]:
         """Modules of the core of which no test that is chosen here calls any function: all of their mutants live."""
-        made = json.loads((self.home / "mutants" / "mutmut-stats.json").read_text(encoding="utf-8"))
+        kept = self.home / "mutants" / "mutmut-stats.json"
+        if not kept.exists():
+            raise RuntimeError(
+                "mutmut has not seen which tests reach what: the tests of the unchanged core do not pass"
+            )
+        made = json.loads(kept.read_text(encoding="utf-8"))
         reached = {name for name, tests in made["tests_by_mangled_function_name"].items() if tests}
         modules = {mutant.module for mutant in mutants}
         return sorted(modules - {m.module for m in mutants if m.name.rpartition("__mutmut_")[0] in reached})
