@@ -70,7 +70,10 @@ def main(arguments: list[str]) -> int:
     observations = Observations()
     documented = "--docs" in arguments
     arguments = [argument for argument in arguments if argument != "--docs"]
-    code = pytest.main(["tests/faults", "-q", "-n", "2", "-p", "no:cacheprovider", *arguments], plugins=[observations])
+    code = pytest.main(
+        ["tests/faults", "-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider", *arguments],
+        plugins=[observations],
+    )
     rows = [_result(row, observations.rows.get(row.id, Outcome())) for row in MATRIX]
     _print(observations.rows)
     write_results("faults", rows)

@@ -14,6 +14,7 @@ from local.postgres import PostgresServer
 from local.sandbox.sandbox import Sandbox
 from mono_pipeline.adapters.migrator import migrate
 from tests.dead_letter_desk import desk, sqs_server
+from tests.faults.invocation import WorkerFunction
 from tests.faults.own_server import OwnServer
 from tests.harness import Pipeline
 from tests.integration.conftest import MIGRATIONS, address, database_address, new_pipeline, pipeline, server, template
@@ -48,6 +49,12 @@ def seen(record_property: Callable[[str, object], None]) -> Callable[[str], None
         record_property("seen", text)
 
     return note
+
+
+@pytest.fixture
+def invoke(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> WorkerFunction:
+    """Invokes the worker function with records; the ids of the items that it reports as failed."""
+    return WorkerFunction(pipeline, monkeypatch)
 
 
 @pytest.fixture

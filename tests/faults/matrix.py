@@ -108,12 +108,37 @@ MATRIX: Final = (
         "401; a replay is a duplicate; never by the caller's choice",
     ),
     _row("W16", "timing", "two comparisons of 32 bytes for two secrets, whatever came"),
+    _row("L01", "time is up at any page", "ends with 10 s left, at a page's end, the rest in one message"),
+    _row("L02", "SIGKILL at any external call", "the next one ends as if nothing had been"),
+    _row("L03", "out of memory", "the message comes back, nothing half written"),
     _row("L04", "one invocation, or ten of everything", "the later ones change nothing"),
+    _row("L05", "one invocation 50 times at once", "one works, the others are answered within a second"),
     _row(
         "L06", "redelivered while the first still runs", "one effect: the second stands down, or the first is refused"
     ),
     _row("L07", "a batch with bad records in any place", "exactly those come back; poison is kept and its batch done"),
     _row("L08", "no worker can finish a message", "a dead letter with its context; other accounts go on"),
     _row("L09", "replay: killed anywhere, again, in vain, down", "nothing doubled; given up and kept after three"),
+    _row("L10", "SQS refuses, throttles, hangs at the webhook", "503 within 2 s; nothing says that it was accepted"),
+    _row("L11", "SQS takes half of the tick's batch", "the rest is sent by the next ticks, one run an account"),
     _row("L12", "messages too long for SQS", "ids only: 2 kB at the most"),
+    _row(
+        "L13", "SSM down, slow, throttled, empty, nonsense", "flag off, no entry (503), within 2 s; last flag for 300 s"
+    ),
+    _row("L14", "secret rotated during traffic", "0 refused in the overlap; the old one refused in the end"),
+    _row("L15", "schedule twice, late by 6 h, never for a day", "one message an account and tick; all caught up"),
+    _row("L16", "summer time, time zones", "a rate without a zone; due when it is due in any session's zone"),
+    _row("L17", "worker's clock an hour off, jumping back", "leases, watermark, deduplication by the database's clock"),
+    _row("L18", "200 pages, one an invocation", "completes; no chain of messages longer than 8"),
+    _row("L19", "a million rows beside small accounts", "small accounts' p95 delay at most twice that alone"),
+    _row("L20", "a warm environment after a failure", "nothing of the one before: not its transaction, not its ids"),
+    _row("L21", "cold start without a database", "webhooks are taken; work fails aloud and comes again"),
+    _row("L22", "frozen for half an hour", "sockets, flag and tokens are made anew"),
+    _row("L23", "neither log nor metrics can be written", "the work is done all the same"),
+    _row(
+        "L24",
+        "an idempotency store that expires in mid-run",
+        "correctness does not depend on it",
+        "there is none: what was done is in the same PostgreSQL commit as the work itself (L04, L05)",
+    ),
 )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
-from functions.sync import worker as worker_function
 from mono_pipeline.adapters.postgres import Database
 from mono_pipeline.adapters.queue import FetchRequested
 from mono_pipeline.core.dead_letter import FetchFailed
@@ -20,6 +18,7 @@ from mono_pipeline.core.replay import Action
 from mono_pipeline.usecases.account_sync import AccountSync
 from mono_pipeline.usecases.wake_up import Served
 from tests.dead_letter_desk import Dies, DyingQueue, SqsDown
+from tests.faults.invocation import record, wake_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,52 +27,6 @@ if TYPE_CHECKING:
     from tests.harness import Pipeline
 
 pytestmark = pytest.mark.integration
-
-ARN = "arn:aws:sqs:eu-west-1:000000000000:daily"
-
-
-class Invocation:
-    """Lambda's context: five minutes are left."""
-
-    aws_request_id = "r-1"
-
-    @staticmethod
-    def get_remaining_time_in_millis() -> int:
-        """What is left."""
-        return 300_000
-
-
-def record(body: str, *, number: int = 1, sent_at: float = 0.0) -> dict[str, Any]:
-    """A record as Lambda hands it to a function."""
-    return {
-        "messageId": f"m-{number}",
-        "receiptHandle": "x",
-        "body": body,
-        "attributes": {"SentTimestamp": str(int(sent_at * 1000)), "ApproximateReceiveCount": "2"},
-        "messageAttributes": {},
-        "md5OfBody": "x",
-        "eventSource": "aws:sqs",
-        "eventSourceARN": ARN,
-        "awsRegion": "eu-west-1",
-    }
-
-
-def wake_up(account: str) -> str:
-    """A webhook's wake-up."""
-    return FetchRequested(account_id=account, correlation_id="c-1", requested_by="webhook").body()
-
-
-@pytest.fixture
-def invoke(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Invokes the worker function with records; the ids of the items that it reports as failed."""
-    here = SimpleNamespace(collaborators=pipeline.worker, observer=pipeline.witness)
-    monkeypatch.setattr(worker_function, "environment", lambda: here)
-
-    def call(*records: dict[str, Any]) -> list[str]:
-        answer = worker_function.handler({"Records": list(records)}, Invocation())  # type: ignore[arg-type]
-        return [item["itemIdentifier"] for item in answer["batchItemFailures"]]
-
-    return call
 
 
 @pytest.fixture
