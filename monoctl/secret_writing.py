@@ -1,4 +1,4 @@
-"""Secrets into SSM: SecureStrings, encrypted with the account's own key for SSM (`alias/aws/ssm`)."""
+"""Secrets into SSM: SecureStrings, encrypted with the key that the application's stack makes."""
 
 from __future__ import annotations
 
@@ -31,9 +31,15 @@ def write_secrets(
             value.reveal() if isinstance(value, Secret) else value,
             description=description,
             kind="SecureString",
+            key=secret_key(environment),
         )
         for name, value in secrets.items()
     }
+
+
+def secret_key(environment: str) -> str | None:
+    """The KMS key of an environment's secrets; None on the embedded stack, which has none."""
+    return None if environment == "local" else f"alias/mono-pipeline-{environment}"
 
 
 def begin_rotation(ssm: SSMClient, environment: str, new: Secret, *, description: str) -> dict[str, int]:

@@ -104,10 +104,20 @@ class ParameterStore:
                 )
         return found
 
-    def put(self, name: str, value: str, *, description: str, kind: Kind | None = None, overwrite: bool = True) -> int:
+    def put(
+        self,
+        name: str,
+        value: str,
+        *,
+        description: str,
+        kind: Kind | None = None,
+        overwrite: bool = True,
+        key: str | None = None,
+    ) -> int:
         """Write a value and return the version it became.
 
-        `kind` is needed for a parameter that does not exist yet; None leaves an existing one's as it is. Raises
+        `kind` is needed for a parameter that does not exist yet; None leaves an existing one's as it is. `key` is the
+        KMS key of a SecureString, None the account's own for SSM. Raises
         ConfigurationError with `overwrite` False where the parameter exists already.
         """
         request: PutParameterRequestTypeDef = {
@@ -118,6 +128,8 @@ class ParameterStore:
         }
         if kind is not None:
             request["Type"] = kind
+        if key is not None:
+            request["KeyId"] = key
         with _answered("PutParameter", name):
             return self._ssm.put_parameter(**request)["Version"]
 
