@@ -74,7 +74,7 @@ def ours(workers: int, *, python: Path | None = None) -> Contestant:
     return Contestant(
         name="mono-pipeline" if workers == 1 else f"mono-pipeline x{workers}",
         what=f"{workers} worker{'s' * (workers > 1)}, verification and history included",
-        python=python or _environment("ours", _LAYER / "requirements.txt", f"boto3=={version('boto3')}"),
+        python=python or environment_of("ours", _LAYER / "requirements.txt", f"boto3=={version('boto3')}"),
         program=HERE / "ours.py",
         options=("--workers", str(workers)),
         counts="""SELECT count(*) AS rows,
@@ -90,7 +90,7 @@ def dlt() -> Contestant:
     return Contestant(
         name="dlt",
         what="rest_api source, parallelized, merge by id; else as it comes",
-        python=_environment("dlt", HERE / "peers" / "dlt" / "requirements.txt"),
+        python=environment_of("dlt", HERE / "peers" / "dlt" / "requirements.txt"),
         program=HERE / "peers" / "dlt" / "load.py",
         counts="""SELECT count(*) AS rows,
                          coalesce(sum(amount) FILTER (WHERE type = 'credit'), 0)::bigint AS credits,
@@ -113,7 +113,7 @@ def dlt_tuned() -> Contestant:
     )
 
 
-def _environment(name: str, requirements: Path, *more: str) -> Path:
+def environment_of(name: str, requirements: Path, *more: str) -> Path:
     """The Python of a virtual environment that has exactly what is asked for; made when it is not there yet."""
     home = ENVIRONMENTS / name
     wanted = sha256(requirements.read_bytes() + repr((more, sys.version)).encode()).hexdigest()
