@@ -173,3 +173,14 @@ def test_a_pause_shorter_than_a_second_still_says_when_to_come_back() -> None:
     paused = SyncAnswer(status="paused", run=RUN, paused=errors.ProviderPaused(0.2, "rate_budget"))
 
     assert answer(paused, "c")[2] == {"Retry-After": "1"}
+
+
+@pytest.mark.parametrize("key", ["A" * 100_000, "<script>", "a b", "account_id\r\nx: y", "bank.transactions"])
+def test_what_the_caller_made_a_key_of_is_not_sent_back(key: str) -> None:
+    """A slip of the pen is named; anything that is no name is `body`."""
+    body = json.dumps({"account_id": "0" * 24, key: 1})
+
+    with pytest.raises(InvalidInput) as refused:
+        read_sync_call(body, correlation_id="c")
+
+    assert (refused.value.field, key in str(refused.value)) == ("body", False)

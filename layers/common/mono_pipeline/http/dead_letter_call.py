@@ -12,6 +12,7 @@ from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.identity import parse_account_id
 from mono_pipeline.core.iso_duration import parse_duration
 from mono_pipeline.core.replay import Action, Asked, LetterFilter
+from mono_pipeline.http.refused_body import refused_body
 from mono_pipeline.http.sync_call import error_answer
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ def read_dead_letter_call(event: dict[str, Any]) -> Asked:
     try:
         read = DeadLetterBody.model_validate_json(event.get("body") or "{}")
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise InvalidInput(".".join(str(part) for part in first["loc"]) or "body", first["msg"]) from error
+        raise refused_body(error) from error
     context = event.get("requestContext") or {}
     signed_by = (context.get("identity") or {}).get("userArn")
     correlation_id = str(context.get("requestId") or uuid4())

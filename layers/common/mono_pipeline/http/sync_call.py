@@ -20,6 +20,7 @@ from mono_pipeline.core.errors import (
     RunUnknown,
 )
 from mono_pipeline.core.identity import parse_account_id
+from mono_pipeline.http.refused_body import refused_body
 from mono_pipeline.usecases.sync_request import SyncAnswer, SyncAsked
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ def read_sync_call(body: str, *, correlation_id: str) -> SyncAsked:
     try:
         read = SyncBody.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise InvalidInput(".".join(str(part) for part in first["loc"]) or "body", first["msg"]) from error
+        raise refused_body(error) from error
     return SyncAsked(account_id=parse_account_id(read.account_id), window=_window(read), correlation_id=correlation_id)
 
 
