@@ -27,7 +27,14 @@ def main(arguments: list[str]) -> int:
     def tell(progress: str) -> None:
         console.print(f"{time.monotonic() - began:5.0f} s  {progress}")
 
-    report = soak(options.seed, options.duration, accounts=options.accounts, workers=options.workers, tell=tell)
+    report = soak(
+        options.seed,
+        options.duration,
+        accounts=options.accounts,
+        workers=options.workers,
+        enough=options.syncs,
+        tell=tell,
+    )
     _show(console, report)
     write_results("chaos", report.figures())
     return 0 if passed(report.figures()) else 1
@@ -54,6 +61,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--accounts", type=int, default=ACCOUNTS)
     parser.add_argument("--workers", type=int, default=WORKERS, help="processes; more where each of them waits long")
+    parser.add_argument("--syncs", type=int, help="so many are enough: the harm may end before its time")
     return parser.parse_args(arguments)
 
 

@@ -17,7 +17,7 @@ from tests.faults.own_server import OwnServer
 from tests.integration.conftest import MIGRATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 SPEED: Final = 30
@@ -95,10 +95,16 @@ class Ground:
         with self.database() as database:
             return database.rows(statement)
 
-    def wake(self, account: str, *, queue: str = "daily", in_seconds: int = 0) -> None:
-        """Ask for an account from outside, after a delay."""
-        message = FetchRequested(account_id=account, correlation_id="c-chaos", requested_by="webhook")
-        self._sqs.send_message(QueueUrl=self.queues[queue], MessageBody=message.body(), DelaySeconds=in_seconds)
+    def wake(self, accounts: Sequence[str], *, queue: str = "daily", in_seconds: int = 0) -> None:
+        """Ask for accounts, ten at most, from outside, after a delay."""
+        messages = [
+            FetchRequested(account_id=account, correlation_id="c-chaos", requested_by="webhook") for account in accounts
+        ]
+        entries: Any = [
+            {"Id": str(place), "MessageBody": message.body(), "DelaySeconds": in_seconds}
+            for place, message in enumerate(messages)
+        ]
+        self._sqs.send_message_batch(QueueUrl=self.queues[queue], Entries=entries)
 
     def waiting(self) -> int:
         """How many messages the work queues hold, those included that a worker has or that are delayed."""

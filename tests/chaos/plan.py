@@ -13,7 +13,7 @@ FREEZE_EVERY: Final = (2.0, 5.0)
 FROZEN_FOR: Final = (3.5, 6.0)  # longer than a lease: another worker has taken the account over, and done its work
 TICK_EVERY: Final = (4.0, 8.0)
 CHANGE_EVERY: Final = (0.2, 0.6)
-WAKE_EVERY: Final = (0.04, 0.1)
+WAKE_EVERY: Final = (0.1, 0.4)
 
 
 class Act(StrEnum):
@@ -25,7 +25,7 @@ class Act(StrEnum):
     THAW = "thaw"  # and it goes on as if nothing had happened
     TICK = "tick"  # the scheduler's round, in a process that may be killed as well
     CHANGE = "change"  # something at the bank
-    WAKE = "wake"  # a message from outside for some account
+    WAKE = "wake"  # messages from outside for some accounts
 
 
 @dataclass(frozen=True, kw_only=True, order=True)

@@ -28,6 +28,8 @@ class Report:
     seed: int
     seconds: float
     accounts: int
+    workers: int
+    enough: int | None = None
     took: float = 0.0
     done: Counter[Act] = field(default_factory=Counter)
     syncs: int = 0
@@ -54,14 +56,15 @@ class Report:
             _figure("seconds", "harm", self.seconds, unit="s"),
             _figure("took", "with the time to come to rest", round(self.took), unit="s"),
             _figure("accounts", "accounts", self.accounts),
+            _figure("workers", "workers", self.workers),
             _least("restarts", "crashes of PostgreSQL", self.done[Act.RESTART], LONG_RESTARTS * share),
             _least("kills", "workers killed", self.done[Act.KILL], LONG_KILLS * share),
             _least("freezes", "workers frozen for longer than a lease", self.done[Act.FREEZE], 1),
             _figure("changes", "changes at the bank", self.done[Act.CHANGE]),
-            _figure("wakes", "wake-ups from outside", self.done[Act.WAKE]),
-            _least("syncs", "syncs completed", self.syncs, LONG_SYNCS * share),
+            _figure("wakes", "wake-ups from outside, eight accounts each", self.done[Act.WAKE]),
+            _least("syncs", "syncs completed", self.syncs, self.enough or LONG_SYNCS * share),
             _least("taken_over", "interrupted syncs that another worker took up", self.taken_over, 1),
-            _least("leases_lost", "workers that came back to a lost lease", self.leases_lost, 0),
+            _figure("leases_lost", "workers that came back to a lost lease", self.leases_lost),
             _figure("versions", "versions of rows, each held to what the bank showed", self.versions),
             _figure("rows", "rows at the bank", self.rows),
             _figure("removed", "rows that the bank took back", self.removed),

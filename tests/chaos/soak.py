@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Self
@@ -30,6 +31,7 @@ ACCOUNTS: Final = 120
 WORKERS: Final = 6
 REST_SECONDS: Final = 180.0
 FREEZE_TRIES: Final = 20
+WOKEN_AT_ONCE: Final = 8
 # A first day for what is due anyway; a deep re-read is due a week after the last one, and two of them are evidence.
 REST_DAYS: Final = (1, 9, 17)
 
@@ -62,14 +64,24 @@ class Soak:
     """One world, its harm and its reckoning. A context manager that ends all of it; `tell` hears of its progress."""
 
     def __init__(
-        self, seed: int, seconds: float, folder: Path, *, accounts: int, workers: int, tell: Callable[[str], None]
+        self,
+        seed: int,
+        seconds: float,
+        folder: Path,
+        *,
+        accounts: int,
+        workers: int,
+        enough: int | None,
+        tell: Callable[[str], None],
     ) -> None:
-        self.report = Report(seed=seed, seconds=seconds, accounts=accounts)
+        self.report = Report(seed=seed, seconds=seconds, accounts=accounts, workers=workers, enough=enough)
         self._tell = tell
         self._ground = Ground(folder)
         self._bank = ChangingBank(seed=f"chaos {seed}", accounts=accounts)
         self._folder = folder
         self._workers = workers
+        self._enough_harm = inf if enough is None else enough - accounts * len(REST_DAYS)
+        self._syncs = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -101,6 +113,9 @@ class Soak:
     def _harm(self) -> None:
         began = time.monotonic()
         for event in plan(self.report.seed, self.report.seconds):
+            if self._syncs >= self._enough_harm:
+                self.report.seconds = event.at
+                return
             time.sleep(max(0.0, began + event.at - time.monotonic()))
             self._do(event)
             self.report.done[event.act] += 1
@@ -121,7 +136,8 @@ class Soak:
             case Act.CHANGE:
                 self._bank.change(event.choice)
             case Act.WAKE:
-                self._ground.wake(self._bank.accounts[event.choice % self.report.accounts])
+                accounts = self._bank.accounts
+                self._ground.wake([accounts[(event.choice + each) % len(accounts)] for each in range(WOKEN_AT_ONCE)])
 
     def _freeze(self, choice: int) -> None:
         """The bank changes what the frozen worker may have read, and when its lease has run out others are called.
@@ -131,7 +147,7 @@ class Soak:
         account = self._freeze_a_holder(choice)
         if account is not None:
             self._bank.amend_newest(account)
-            self._ground.wake(account, queue="urgent", in_seconds=2)
+            self._ground.wake([account], queue="urgent", in_seconds=2)
 
     def _freeze_a_holder(self, choice: int) -> str | None:
         """A worker that holds an account, or after some tries one that may not; its account."""
@@ -154,7 +170,8 @@ class Soak:
             self._tell_progress()
 
     def _tell_progress(self) -> None:
-        done, syncs = self.report.done, self._ground.rows(BEGUN)[0]["begun"]
+        done = self.report.done
+        self._syncs = syncs = int(self._ground.rows(BEGUN)[0]["begun"])
         harm = f"{done[Act.RESTART]} crashes, {done[Act.KILL]} kills, {done[Act.FREEZE]} freezes"
         self._tell(f"{harm}, {syncs} syncs, {len(self.report.wrong)} wrong")
 
@@ -214,10 +231,11 @@ def soak(
     *,
     accounts: int = ACCOUNTS,
     workers: int = WORKERS,
+    enough: int | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """A soak of `seconds`, and the time that it takes to come to rest after it."""
+    """A soak of `seconds`, or of `enough` syncs where they come first, and the time to come to rest after it."""
     with TemporaryDirectory(prefix="mono-pipeline-chaos-") as folder:
         Path(folder).chmod(0o711)  # PostgreSQL runs as another user and has to pass
-        with Soak(seed, seconds, Path(folder), accounts=accounts, workers=workers, tell=tell) as world:
+        with Soak(seed, seconds, Path(folder), accounts=accounts, workers=workers, enough=enough, tell=tell) as world:
             return world.go()

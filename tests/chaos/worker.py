@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
+from multiprocessing import parent_process
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -57,10 +58,11 @@ class FastClock:
 
 
 def work(environ: dict[str, str], queues: list[str], clock: FastClock, log: Path, serving: Any) -> None:
-    """Serve the queues in turn, for ever; `serving`, shared memory, has the account of the message in hand."""
+    """Serve the queues in turn while the soak lives; `serving` (shared memory) has the account of its message."""
     _become(environ, log)
     sqs = boto3.client("sqs")
-    while True:
+    soak = parent_process()
+    while soak is not None and soak.is_alive():
         served = 0
         for url in queues:
             try:
