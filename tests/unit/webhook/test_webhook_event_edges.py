@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mono_pipeline.core.webhook_event import WebhookEvent, WebhookKind, read_webhook_event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def read(told: Any) -> WebhookEvent:
@@ -50,6 +54,17 @@ def test_a_timestamp_has_40_characters_at_the_most(more: int, *, known: bool) ->
     assert (happened is not None) is known
 
 
+@pytest.fixture
+def in_new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process is in another zone."""
+    with monkeypatch.context() as moved:
+        moved.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_new_york")
 def test_a_moment_is_told_in_utc() -> None:
     """Wherever it was written, and wherever this runs."""
     told = read({"event": "mono.events.account_updated", "timestamp": "2026-11-24T01:30:00+03:00"})
