@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local.results import passed
-from tests.mutation.__main__ import result_rows
-from tests.mutation.workshop import Mutant, Workshop
+from tests.mutation.__main__ import REASONS, result_rows
+from tests.mutation.workshop import PACKAGE, Mutant, Workshop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,3 +86,12 @@ def test_a_run_passes_by_its_share_and_by_what_there_must_be_none_of(
     tried = [mutant("late", fate="killed" if place < killed else "survived") for place in range(10)]
 
     assert passed(result_rows(tried, unreached=unreached, unexplained=unexplained, whole=whole)) is good
+
+
+def test_every_reason_is_one_of_a_function_that_there_is() -> None:
+    """A reason that has outlived its function would cover for the next one of that name."""
+    for key, reason in tomllib.loads(REASONS.read_text()).items():
+        module, function = re.fullmatch(r"((?:wire\.|flag\.)?[a-z_]+)\.(.+)", key).groups()  # type: ignore[union-attr]
+        text = (PACKAGE / "core" / f"{module.replace('.', '/')}.py").read_text()
+        assert re.search(rf"^ *def {re.escape(function.rpartition('.')[2])}\(", text, re.MULTILINE), key
+        assert reason
