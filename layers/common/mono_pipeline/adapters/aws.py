@@ -15,10 +15,10 @@ def aws_client(service: Literal["ssm"], *, connect_seconds: float, read_seconds:
 def aws_client(service: Literal["sqs"], *, connect_seconds: float, read_seconds: float, attempts: int) -> SQSClient: ...
 @overload
 def aws_client(
-    service: Literal["rds"], *, connect_seconds: float, read_seconds: float, attempts: int
+    service: Literal["rds", "codedeploy"], *, connect_seconds: float, read_seconds: float, attempts: int
 ) -> Any: ...  # boto3 adds what is asked of it to the client, untyped
 def aws_client(
-    service: Literal["ssm", "sqs", "rds"], *, connect_seconds: float, read_seconds: float, attempts: int
+    service: Literal["ssm", "sqs", "rds", "codedeploy"], *, connect_seconds: float, read_seconds: float, attempts: int
 ) -> Any:
     """A client of `service` that makes so many attempts, each with so long to connect and to read."""
     import boto3  # noqa: PLC0415 - see above: not every environment calls AWS, and none at once

@@ -39,7 +39,9 @@ class PreTraffic:
         account = self._with.accounts.find(parse_account_id(account_id))
         answer = ShadowSync(self._with, account, deadline).compare()
         verdict = answer["verdict"]
-        self._with.observer.event("mono.release.shadow", None, account_id=account_id, **answer["counts"])
+        rows = {f"rows_{name}": count for name, count in answer["counts"].items()}
+        told = {"verdict": verdict["kind"], "verdict_reason": verdict["reason"]} if verdict else {}
+        self._with.observer.event("mono.release.shadow", None, account_id=account_id, **rows, **told)
         if verdict is None:
             return f"the shadow sync of {account_id} did not end in time"
         if verdict["kind"] == VerdictKind.MISMATCH:
