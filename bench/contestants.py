@@ -113,8 +113,11 @@ def dlt_tuned() -> Contestant:
     )
 
 
-def environment_of(name: str, requirements: Path, *more: str) -> Path:
-    """The Python of a virtual environment that has exactly what is asked for; made when it is not there yet."""
+def environment_of(name: str, requirements: Path, *more: str, options: tuple[str, ...] = ()) -> Path:
+    """The Python of a virtual environment that has exactly what is asked for; made when it is not there yet.
+
+    `options` are pip's, for the requirements.
+    """
     home = ENVIRONMENTS / name
     wanted = sha256(requirements.read_bytes() + repr((more, sys.version)).encode()).hexdigest()
     python, stamp = home / "bin" / "python", home / "bench.stamp"
@@ -125,7 +128,7 @@ def environment_of(name: str, requirements: Path, *more: str) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
     # pip compiles what it installs, so that no contestant pays for that while it is measured
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "-r", requirements], check=True)
+    subprocess.run([*pip, *options, "-r", requirements], check=True)
     if more:
         subprocess.run([*pip, *more], check=True)
     stamp.write_text(wanted)

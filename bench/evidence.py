@@ -9,6 +9,7 @@ right where we say so, or say so where we are not.
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench import contestants
+from bench import contestants, more_peers
 from bench.arena import Arena
 from bench.changed_bank import ACCOUNTS, TRANSACTIONS, ChangedBank, Comparison, compare
 from local.postgres import PostgresServer
@@ -71,6 +72,21 @@ class Seen:
     exit_code: int
     says: str
     is_ours: bool
+
+
+def other_peers() -> list[Entrant]:
+    """Singer and PyAirbyte, which read everything each time and merge by id."""
+    return [
+        Entrant(
+            name=peer.name,
+            python=peer.python,
+            program=peer.program,
+            rows="SELECT id, amount, type AS direction FROM mono.transactions",
+            options=("--pipelines-dir", str(HOME / "kept" / peer.name), *peer.options),
+            environment=peer.env,
+        )
+        for peer in (more_peers.singer(), more_peers.pyairbyte())
+    ]
 
 
 def entrants() -> list[Entrant]:
@@ -174,8 +190,12 @@ def _said(output: str) -> str:
     return "; ".join(text if count == ACCOUNTS else f"{count}x {text}" for text, count in sorted(said.items()))
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Run everybody, print both tables, write `.local/evidence.json`."""
+    parser = argparse.ArgumentParser(prog="make evidence", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--all-peers", action="store_true", help="Singer and PyAirbyte too")
+    asked = parser.parse_args(arguments)
+    takes_part = [*(other_peers() if asked.all_peers else []), *entrants()]
     console = Console(width=80, highlight=False)
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
@@ -184,7 +204,7 @@ def main() -> int:
     outages: list[Seen] = []
     with PostgresServer.start(HOME / "postgres") as server:
         arena = Arena(server)
-        for entrant in entrants():
+        for entrant in takes_part:
             with _turn(entrant, arena, now) as (turn, bank):
                 turn.first_load()
                 changed = bank.change()
@@ -294,4 +314,4 @@ def _yes(holds: bool) -> str:  # noqa: FBT001 - a word for a truth value
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
