@@ -11,6 +11,7 @@ from monoctl.commands.secrets import has_terminal
 from monoctl.preflight.checks import exit_code, preflight
 from monoctl.preflight.grounds import Grounds
 from monoctl.preflight.line import Line, State
+from monoctl.release_record import record_in
 from monoctl.session import Session
 from monoctl.views.preflight import preflight_view
 
@@ -80,15 +81,9 @@ def _record(session: Session, release: str | None, lines: list[Line]) -> str | N
             return None
         release_id = str(newest[0]["id"])
     found = {"passed": not exit_code(lines), "lines": [asdict(line) for line in lines]}
-    _write(session, release_id, ReleaseEventKind.PREFLIGHT_CHECKED, found)
+    record_in(session, release_id, ReleaseEventKind.PREFLIGHT_CHECKED, found)
     (confirmed,) = (line for line in lines if line.name == "webhook URL")
     if confirmed.state is State.PASS:
         detail = {"url": session.reach.deployment.webhook_url}
-        _write(session, release_id, ReleaseEventKind.WEBHOOK_CONFIRMED, detail)
+        record_in(session, release_id, ReleaseEventKind.WEBHOOK_CONFIRMED, detail)
     return release_id
-
-
-def _write(session: Session, release_id: str, kind: ReleaseEventKind, detail: Row) -> None:
-    session.reach.ops.ask(
-        "releases.record", release_id=release_id, actor=session.reach.who, kind=kind.value, detail=detail
-    )

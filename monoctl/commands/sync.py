@@ -7,11 +7,13 @@ from rich.text import Text
 
 from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.identity import parse_account_id
+from mono_pipeline.core.release import ReleaseEventKind
 from mono_pipeline.core.verdict import VerdictKind
 from monoctl.days import read_window
 from monoctl.exit_code import ExitCode, of_answer, of_verdict
 from monoctl.reach import RunReport, SyncAnswer
 from monoctl.realtime_wait import RealtimeWait
+from monoctl.release_record import record_in
 from monoctl.session import Session
 from monoctl.sync_wait import SyncWait, SyncWanted
 from monoctl.views.accounts import realtime_view
@@ -34,6 +36,9 @@ def sync(
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Read and compare as a sync would, and write nothing; the flag has no say.")
     ] = False,
+    release: Annotated[
+        str | None, typer.Option(metavar="ID", help="With --shadow: record what was found in this release.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow a run that goes on in the queue.")] = True,
     timeout: Annotated[int, typer.Option(min=1, help="Seconds to wait; the run itself goes on.")] = PATIENCE_SECONDS,
 ) -> None:
@@ -41,7 +46,9 @@ def sync(
     session = Session.of(context)
     wanted = _wanted(account, start, end)
     if shadow:
-        _compare(session, wanted, realtime=realtime)
+        _compare(session, wanted, realtime=realtime, release=release)
+    if release is not None:
+        raise InvalidInput("--release", "goes with --shadow")
     if realtime:
         _freshen(session, wanted.account_id, timeout if wait else 0)
     with session.output.progress(f"asking for a sync of {account}") as say:
@@ -55,12 +62,13 @@ def sync(
     raise typer.Exit(of_answer(answer))
 
 
-def _compare(session: Session, wanted: SyncWanted, *, realtime: bool) -> NoReturn:
+def _compare(session: Session, wanted: SyncWanted, *, realtime: bool, release: str | None) -> NoReturn:
     """Show what a sync would do, and end the command."""
     if wanted.start is not None or realtime:
         raise InvalidInput("--shadow", "goes alone: it reads what the next sync would read, and asks no bank")
     with session.output.progress(f"reading {wanted.account_id} at Mono, writing nothing"):
         answer = session.reach.ops.ask("sync.shadow", account_id=wanted.account_id)
+    record_in(session, release, ReleaseEventKind.SHADOW_COMPARED, answer)
     session.output.result(answer, *shadow_view(answer, width=session.output.width))
     raise typer.Exit(of_verdict(answer["verdict"]["kind"]) if answer["verdict"] else ExitCode.CANNOT_TELL)
 

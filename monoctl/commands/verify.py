@@ -1,20 +1,26 @@
 """`monoctl verify`: whether what is stored is what the bank said, from the tables or with Mono beside them."""
 
-from typing import Annotated, Any
+from collections import Counter
+from typing import Annotated, Any, Final
 
 import typer
 
 from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.identity import parse_account_id
+from mono_pipeline.core.release import ReleaseEventKind
+from mono_pipeline.core.verdict import VerdictKind
 from monoctl.account_pages import all_accounts
 from monoctl.console.words import number
 from monoctl.days import read_window
-from monoctl.exit_code import ExitCode, worst
+from monoctl.exit_code import worst
+from monoctl.release_record import record_in
 from monoctl.session import Session
 from monoctl.verify_walk import exit_code, verified, verified_or_refused
 from monoctl.views.verification import reading, verification_view, verifications_table
 
 type Row = dict[str, Any]
+
+_NAMED: Final = 100
 
 
 def verify(
@@ -29,25 +35,43 @@ def verify(
         str | None, typer.Option("--from", help="First booking day, YYYY-MM-DD; with --to: are these days complete?")
     ] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last booking day, included.")] = None,
+    release: Annotated[
+        str | None, typer.Option(metavar="ID", help="Record in this release how many accounts have which verdict.")
+    ] = None,
 ) -> None:
     """Say whether what is stored is what the bank said: the newest verdict, or with --live a comparison now."""
     session = Session.of(context)
     if everyone and account:
         raise InvalidInput("--account", "give one account, or --all")
     how = {"live": live, "days": read_window(("--from", first), ("--to", last))}
-    code = _one(session, parse_account_id(account), how) if account else _all(session, how)
+    if account:
+        answer = _one(session, parse_account_id(account), how)
+        answers, code = [answer], exit_code(answer)
+    else:
+        answers = _all(session, how)
+        code = worst(exit_code(answer) for answer in answers)
+    record_in(
+        session, release, ReleaseEventKind.DATA_VERIFIED, {"live": live, "exit_code": int(code), **_told(answers)}
+    )
     raise typer.Exit(code)
 
 
-def _one(session: Session, account_id: str, how: Row) -> ExitCode:
+def _told(answers: list[Row]) -> Row:
+    """How many accounts have which verdict, and which of them are not verified (a hundred at most)."""
+    kinds = {answer["account_id"]: (answer.get("verdict") or {}).get("kind", "cannot_tell") for answer in answers}
+    others = {account_id: kind for account_id, kind in kinds.items() if kind != VerdictKind.VERIFIED}
+    return {"verdicts": dict(Counter(kinds.values())), "not_verified": dict(list(others.items())[:_NAMED])}
+
+
+def _one(session: Session, account_id: str, how: Row) -> Row:
     with session.output.progress(f"verifying {account_id}") as say:
         answer = verified(session.reach.ops, account_id, **how, watch=lambda so_far: say(reading(so_far)))
     now, width = session.wiring.now(), session.output.width
     session.output.result(answer, *verification_view(answer, now=now, width=width))
-    return exit_code(answer)
+    return answer
 
 
-def _all(session: Session, how: Row) -> ExitCode:
+def _all(session: Session, how: Row) -> list[Row]:
     ops, answers = session.reach.ops, list[Row]()
     with session.output.progress("verifying every account") as say:
         for row in all_accounts(ops):
@@ -65,4 +89,4 @@ def _all(session: Session, how: Row) -> ExitCode:
     session.output.result({"accounts": answers}, *view)
     if not answers:
         session.output.note("No accounts yet: `monoctl accounts import` brings in what is linked at Mono.")
-    return worst(exit_code(answer) for answer in answers)
+    return answers

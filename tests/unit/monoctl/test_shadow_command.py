@@ -73,3 +73,15 @@ def test_it_goes_alone(other: list[str]) -> None:
 
     assert monoctl("sync", ACCOUNT, "--shadow", *other, reach=reach).exit_code == 2
     assert reach.ops.asked == []
+
+
+def test_what_was_found_is_recorded_where_a_release_is_named() -> None:
+    """By name, whole; without `--shadow` the option is wrong."""
+    reach = of(shadowed())
+
+    monoctl("sync", ACCOUNT, "--shadow", "--release", "r1", reach=reach)
+
+    action, said = reach.ops.asked[-1]
+    assert (action, said["release_id"], said["kind"]) == ("releases.record", "r1", "shadow.compared")
+    assert (said["actor"], said["detail"]) == ("ada@example.com", shadowed())
+    assert monoctl("sync", ACCOUNT, "--release", "r1", reach=reach).exit_code == 2

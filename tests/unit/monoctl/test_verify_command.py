@@ -253,6 +253,34 @@ def test_all_accounts_are_a_table_and_the_gravest_is_the_exit_code() -> None:
     assert max(len(line.rstrip()) for line in said.stdout.splitlines()) <= 80
 
 
+def test_what_was_found_is_recorded_where_a_release_is_named() -> None:
+    """How many have which verdict, and those that are not verified by name."""
+    ids = [account_row(number)["mono_account_id"] for number in range(1, 4)]
+    found = {
+        ids[0]: recorded(ids[0]),
+        ids[1]: recorded(ids[1], verdict=verdict("mismatch", "days_differ", "2026-06-03")),
+        ids[2]: OpsRefused("MonoNotFound", "Mono answered 404"),
+    }
+    reach = accounts(found)
+    looked = reach.ops.ask
+    said: list[Row] = []
+
+    def ask(action: str, **arguments: Any) -> Row:
+        if action == "releases.record":
+            said.append(arguments)
+            return {"event": arguments}
+        return dict(looked(action, **arguments))
+
+    reach.ops.ask = ask
+    assert monoctl("verify", "--all", "--release", "r1", reach=reach).exit_code == 5
+
+    (event,) = said
+    assert (event["release_id"], event["kind"]) == ("r1", "data.verified")
+    assert event["detail"]["verdicts"] == {"verified": 1, "mismatch": 1, "cannot_tell": 1}
+    assert event["detail"]["not_verified"] == {ids[1]: "mismatch", ids[2]: "cannot_tell"}
+    assert (event["detail"]["exit_code"], event["detail"]["live"]) == (5, False)
+
+
 @pytest.mark.parametrize(
     ("second", "code"),
     [
