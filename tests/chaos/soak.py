@@ -13,14 +13,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Self
 
+from tests.chaos.always import not_as_always
 from tests.chaos.bank import ChangingBank
 from tests.chaos.crew import Crew
 from tests.chaos.ground import Ground
 from tests.chaos.order import VERSIONS, out_of_order
 from tests.chaos.plan import Act, Event, plan
-from tests.chaos.reckoning import Kind, differences, told
+from tests.chaos.reckoning import Kind, differences
 from tests.chaos.report import Report
-from tests.invariants import broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,15 +42,6 @@ SELECT (SELECT count(*) FROM sync_runs WHERE status = 'running')
 """
 HELD: Final = "SELECT mono_account_id FROM bank_accounts WHERE lease_until > pipeline_now()"
 BEGUN: Final = "SELECT count(*) AS begun FROM sync_runs WHERE status = 'completed'"
-# The bank of a soak tells the truth: what it shows is what must be stored, always.
-MISMATCHES: Final = """
-SELECT r.*, a.mono_account_id FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id WHERE r.verdict = 'mismatch'
-"""
-# A run that ends forgets its flushes; whoever adds one after that had lost its lease.
-LATE_FLUSHES: Final = """
-SELECT f.run_id, f.pass, f.first_page, r.status FROM sync_flushes f JOIN sync_runs r ON r.run_id = f.run_id
- WHERE r.status <> 'running'
-"""
 TOTALS: Final = """
 SELECT (SELECT count(*) FROM sync_runs WHERE status = 'completed') AS syncs,
        (SELECT sum(fence) FROM bank_accounts)
@@ -162,9 +153,7 @@ class Soak:
     def _look(self) -> None:
         """What must hold at every moment, in the middle of the harm as well."""
         with self._ground.database() as database:
-            self.report.note(broken(database))
-            self.report.note(f"a mismatch: {told(row)}" for row in database.rows(MISMATCHES))
-            self.report.note(f"a flush of a run that has ended: {told(row)}" for row in database.rows(LATE_FLUSHES))
+            self.report.note(not_as_always(database))
         self.report.looks += 1
         if self.report.looks % 10 == 0:
             self._tell_progress()

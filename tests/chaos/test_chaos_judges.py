@@ -9,6 +9,7 @@ import pytest
 
 from mono_pipeline.core.run import RunKind
 from mono_pipeline.core.verdict import VerdictReason
+from tests.chaos.always import not_as_always
 from tests.chaos.order import Version, out_of_order, turns_back
 from tests.chaos.reckoning import Kind, differences
 
@@ -90,6 +91,29 @@ def test_an_oldest_row_that_the_bank_takes_back_is_kept_under_a_verdict_that_say
     assert end.verdict is not None
     assert end.verdict.reason == VerdictReason.HISTORY_TRUNCATED
     assert found(pipeline, account) == {oldest: Kind.EXTRA}
+
+
+@pytest.mark.integration
+def test_a_flush_behind_the_end_of_its_run_is_seen(pipeline: Pipeline, account: str) -> None:
+    """That is a worker which had lost its lease and wrote all the same."""
+    assert not_as_always(pipeline.worker.database) == []
+    pipeline.rows(
+        """INSERT INTO sync_flushes (run_id, pass, first_page, last_page, rows_read, lowest_total, highest_total, ids,
+             rejected_ids, days, counts, credits, debits)
+           VALUES (:run, 1, 1, 1, 0, 0, 0, '{}', '{}', '{}', '{}', '{}', '{}')""",
+        run=pipeline.runs(account)[0]["run_id"],
+    )
+
+    assert any(problem.startswith("a flush of a run") for problem in not_as_always(pipeline.worker.database))
+
+
+@pytest.mark.integration
+def test_a_mismatch_is_seen(pipeline: Pipeline, account: str) -> None:
+    """No run may say so of a bank that tells the truth."""
+    run = pipeline.runs(account)[0]["run_id"]
+    pipeline.rows("UPDATE sync_runs SET verdict = 'mismatch' WHERE run_id = :run", run=run)
+
+    assert any(problem.startswith("a mismatch") for problem in not_as_always(pipeline.worker.database))
 
 
 @pytest.mark.integration
