@@ -1,4 +1,4 @@
-"""However many webhooks an account has, they start two runs in an interval; what they tell of is read after it."""
+"""However many webhooks an account has, they start five runs in an interval; what they tell of is read after it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.sandbox.transport import SandboxTransport
+from mono_pipeline.usecases.lifecycle import RUNS_IN_AN_INTERVAL
 from tests.webhook_life import drain, hear
 
 if TYPE_CHECKING:
@@ -32,30 +33,31 @@ def by_webhooks(pipeline: Pipeline, account: str) -> int:
     return sum(run["requested_by"] == "mono.webhook.received" for run in pipeline.runs(account))
 
 
-def test_a_hundred_events_one_after_the_other_are_two_runs_and_one_more(pipeline: Pipeline) -> None:
+def test_a_hundred_events_one_after_the_other_are_five_runs_and_one_more(pipeline: Pipeline) -> None:
     """Each comes when the run before it has ended, so that no waiting run covers it; the last row is not lost."""
     account = pipeline.link(transactions=20)
     pipeline.sync(account)
     for _ in range(100):
         hear(pipeline, news(pipeline, account))
         drain(pipeline)
-    assert by_webhooks(pipeline, account) == 2
+    assert by_webhooks(pipeline, account) == RUNS_IN_AN_INTERVAL
     assert 0 < pipeline.seconds_to_next_attempt(account) <= INTERVAL
 
     pipeline.let_pass(seconds=INTERVAL + 1)
     assert pipeline.tick().requested == 1
     pipeline.drain()
 
-    assert [run["status"] for run in pipeline.runs(account)] == ["completed"] * 4
+    assert [run["status"] for run in pipeline.runs(account)] == ["completed"] * (1 + RUNS_IN_AN_INTERVAL + 1)
     assert pipeline.stored(account) == pipeline.truth(account)
 
 
-def test_what_is_told_during_the_second_run_is_read_after_the_interval(new_pipeline: Callable[..., Pipeline]) -> None:
+def test_what_is_told_during_the_last_run_is_read_after_the_interval(new_pipeline: Callable[..., Pipeline]) -> None:
     """The run that is under way has read past it, and its end does not forget it for half a day."""
     pipeline = new_pipeline(pages_in_flight=1)
     account = pipeline.link(transactions=60, days=5)
     pipeline.sync(account)
-    hear(pipeline, news(pipeline, account))
+    for _ in range(RUNS_IN_AN_INTERVAL - 1):
+        hear(pipeline, news(pipeline, account))
     listener = pipeline.new_worker()
     late: list[object] = []
 
@@ -68,7 +70,7 @@ def test_what_is_told_during_the_second_run_is_read_after_the_interval(new_pipel
 
     hear(pipeline, news(pipeline, account), worker=pipeline.new_worker(TellsOfMore(pipeline.sandbox)))
     assert len(late) == 1
-    assert by_webhooks(pipeline, account) == 2
+    assert by_webhooks(pipeline, account) == RUNS_IN_AN_INTERVAL
     assert 0 < pipeline.seconds_to_next_attempt(account) <= INTERVAL
 
     pipeline.let_pass(seconds=INTERVAL + 1)
@@ -82,7 +84,7 @@ def test_a_person_is_served_at_once_and_so_are_other_accounts(pipeline: Pipeline
     flooded, quiet = (pipeline.link(transactions=5) for _ in range(2))
     for account in (flooded, quiet):
         pipeline.sync(account)
-    for _ in range(5):
+    for _ in range(RUNS_IN_AN_INTERVAL + 3):
         hear(pipeline, news(pipeline, flooded))
 
     assert pipeline.ask(flooded).status == "completed"
@@ -91,12 +93,28 @@ def test_a_person_is_served_at_once_and_so_are_other_accounts(pipeline: Pipeline
     assert pipeline.stored(quiet) == pipeline.truth(quiet)
 
 
+def test_a_link_that_stands_otherwise_is_read_at_once(pipeline: Pipeline) -> None:
+    """Its owner has signed in after a flood: the rows that were missing do not wait for a tick."""
+    account = pipeline.link(transactions=5)
+    pipeline.sync(account)
+    for _ in range(RUNS_IN_AN_INTERVAL + 1):
+        hear(pipeline, news(pipeline, account))
+    runs = by_webhooks(pipeline, account)
+    dead = news(pipeline, account)
+    dead["data"]["meta"]["sync_status"] = "REAUTHORISATION_REQUIRED"
+
+    hear(pipeline, dead)
+
+    assert by_webhooks(pipeline, account) == runs + 1
+    assert pipeline.stored(account) == pipeline.truth(account)
+
+
 def test_without_an_interval_every_event_is_read(new_pipeline: Callable[..., Pipeline]) -> None:
     """An operator may want that: 0 is none."""
     pipeline = new_pipeline(webhook_interval_seconds=0)
     account = pipeline.link(transactions=5)
     pipeline.sync(account)
-    for _ in range(4):
+    for _ in range(RUNS_IN_AN_INTERVAL + 1):
         hear(pipeline, news(pipeline, account))
 
-    assert by_webhooks(pipeline, account) == 4
+    assert by_webhooks(pipeline, account) == RUNS_IN_AN_INTERVAL + 1

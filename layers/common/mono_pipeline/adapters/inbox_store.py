@@ -183,13 +183,17 @@ class InboxStore:
         """The run that sees what was there at `since`, with `run_id`, `kind` and `waiting`; None where none does."""
         return self._database.row(_SQL["covering_run"], account_id=account_id, since=since)
 
-    def put_off_read(self, account_id: int, *, requested_by: str, interval_seconds: float) -> bool:
-        """Leave the account's next reading to a tick where `requested_by` has started two in the interval already.
+    def put_off_read(self, account_id: int, *, requested_by: str, runs: int, interval_seconds: float) -> bool:
+        """Leave the account's next reading to a tick where `requested_by` started so many `runs` in the interval.
 
-        Returns whether it was put off; it is due when the older of the two began an interval ago.
+        Returns whether it was put off; it is due when the oldest of these began an interval ago.
         """
         row = self._database.row(
-            _SQL["put_off_read"], account_id=account_id, requested_by=requested_by, interval_seconds=interval_seconds
+            _SQL["put_off_read"],
+            account_id=account_id,
+            requested_by=requested_by,
+            runs=runs,
+            interval_seconds=interval_seconds,
         )
         return row is not None
 

@@ -47,7 +47,7 @@ WHOLE_NUMBERS: Final = (
     WholeNumber(name="FRESHNESS_SLO_HOURS", default=26, low=1, high=8_784, unit="hours"),
     # Nobody has said how much may be spent: nothing.
     WholeNumber(name="REALTIME_MONTHLY_CAP_NGN", default=0, low=0, high=100_000_000, unit="NGN a month"),
-    # As long as a tick takes to come: two readings at once, and what is told meanwhile is one more. 0 is no interval.
+    # As long as a tick takes to come. 0 is no interval: every event of an account may start a run.
     WholeNumber(name="WEBHOOK_INTERVAL_SECONDS", default=300, low=0, high=3_600, unit="seconds"),
     WholeNumber(name="LEASE_SECONDS", default=90, low=5, high=900, unit="seconds"),
     WholeNumber(name="FLUSH_ROWS", default=1_000, low=1, high=10_000, unit="rows"),

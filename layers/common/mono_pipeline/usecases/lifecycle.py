@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mono_pipeline.usecases.collaborators import Collaborators
 
 SECOND_LOOK_SECONDS: Final = 600.0  # banks lag behind a new link; a tick or two later is soon enough
+RUNS_IN_AN_INTERVAL: Final = 5  # a link that is made, refreshed or signed in to is told of by two or three events
 _WAITING_AT_ONCE: Final = 50
 _LANDINGS: Final = {
     Landing.KNOWN: Effect.NOTED,
@@ -171,7 +172,7 @@ class Lifecycle:
         read = None
         # an account that Mono refuses is tried again on its next webhook, whatever that says
         if status is not LinkStatus.UNLINKED and (wants_read(event) or status is LinkStatus.REFUSED):
-            run_id, read = self._ask_for_read(account, sighting, run_id)
+            run_id, read = self._ask_for_read(account, sighting, run_id, urgent=effect is not Effect.NOTED)
         self._inbox.write(sighting, effect, account_id=account_id, run_id=run_id)
         return Heard(effect=effect, read=read)
 
@@ -208,19 +209,19 @@ class Lifecycle:
             store.note_fresh(account_id, as_of=sighting.told_at)
 
     def _ask_for_read(
-        self, account: LinkedAccount, sighting: Sighting, run_id: UUID | None
+        self, account: LinkedAccount, sighting: Sighting, run_id: UUID | None, *, urgent: bool
     ) -> tuple[UUID | None, RunKind | None]:
         """A run that sees what the event tells of: asked for already, begun since, or new; and what is left to read.
 
-        None where so many events came that a tick asks for it, when its time has come.
+        None where so many events came that a tick asks for it, when its time has come; an `urgent` one, of a link that
+        stands otherwise than before, is read at once.
         """
         if run_id is not None:
             return run_id, RunKind.FULL
         covering = self._inbox.covering_run(account.id, sighting.received_at)
         if covering is not None:
             return covering["run_id"], RunKind(covering["kind"]) if covering["waiting"] else None
-        interval = self._with.settings.webhook_interval_seconds
-        if self._inbox.put_off_read(account.id, requested_by=WEBHOOK, interval_seconds=interval):
+        if not urgent and self._put_off(account):
             return None, None
         first = not account.was_read and not self._with.runs.has_open(account.id)
         kind = RunKind.FULL if first else RunKind.INCREMENTAL
@@ -232,6 +233,12 @@ class Lifecycle:
             correlation_id=sighting.message.correlation_id,
         )
         return asked, kind
+
+    def _put_off(self, account: LinkedAccount) -> bool:
+        interval = self._with.settings.webhook_interval_seconds
+        return self._inbox.put_off_read(
+            account.id, requested_by=WEBHOOK, runs=RUNS_IN_AN_INTERVAL, interval_seconds=interval
+        )
 
     def _find(self, mono_account_id: str) -> Account | None:
         try:

@@ -66,18 +66,18 @@ SELECT run_id, kind, started_at IS NULL AS waiting FROM sync_runs
  ORDER BY started_at NULLS FIRST LIMIT 1;
 
 -- name: put_off_read
--- Where an account's webhooks have started two runs in the interval already, its next reading is due when the older of them is
+-- Where an account's webhooks have started so many runs in the interval already, its next reading is due when the oldest of these is
 -- an interval old: what is told until then is told for that one. A run that is under way does not put it off any further.
-WITH older AS (
+WITH oldest AS (
   SELECT started_at + make_interval(secs => :interval_seconds::float8) AS until FROM sync_runs
    WHERE account_id = :account_id AND requested_by = :requested_by AND kind <> 'window'
      AND started_at > pipeline_now() - make_interval(secs => :interval_seconds::float8)
-   ORDER BY started_at DESC OFFSET 1 LIMIT 1
+   ORDER BY started_at DESC OFFSET :runs::int - 1 LIMIT 1
 )
 UPDATE bank_accounts
-   SET next_attempt_at = least(next_attempt_at, older.until), look_again_at = greatest(look_again_at, older.until)
-  FROM older WHERE id = :account_id
-RETURNING older.until;
+   SET next_attempt_at = least(next_attempt_at, oldest.until), look_again_at = greatest(look_again_at, oldest.until)
+  FROM oldest WHERE id = :account_id
+RETURNING oldest.until;
 
 -- name: stop_account
 -- Nobody reads on: whoever holds the account finds its lease gone at the next flush, and what was asked for is over.
