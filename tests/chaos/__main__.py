@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
+from math import inf
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from local.results import passed, write_results
-from tests.chaos.soak import ACCOUNTS, WORKERS, soak
+from tests.chaos.soak import ACCOUNTS, REST_DAYS, WORKERS, soak
 
 if TYPE_CHECKING:
+    from local.results import ResultRow
     from tests.chaos.report import Report
 
 
@@ -24,6 +27,11 @@ def main(arguments: list[str]) -> int:
     console.print(f"seed {options.seed}")
     began = time.monotonic()
 
+    most = inf if options.syncs is None else options.syncs - options.accounts * len(REST_DAYS)
+    asked_to_end: list[int] = []
+    # the harm ends, and what there was of it is reckoned
+    signal.signal(signal.SIGTERM, lambda number, _: asked_to_end.append(number))
+
     def tell(progress: str) -> None:
         console.print(f"{time.monotonic() - began:5.0f} s  {progress}")
 
@@ -32,17 +40,18 @@ def main(arguments: list[str]) -> int:
         options.duration,
         accounts=options.accounts,
         workers=options.workers,
-        enough=options.syncs,
+        enough=lambda syncs: bool(asked_to_end) or syncs >= most,
         tell=tell,
     )
-    _show(console, report)
-    write_results("chaos", report.figures())
-    return 0 if passed(report.figures()) else 1
+    figures = report.figures(syncs=options.syncs)
+    _show(console, report, figures)
+    write_results("chaos", figures)
+    return 0 if passed(figures) else 1
 
 
-def _show(console: Console, report: Report) -> None:
+def _show(console: Console, report: Report, figures: list[ResultRow]) -> None:
     table = Table("", "measured", "goal", "")
-    for row in report.figures():
+    for row in figures:
         goal = "" if row.goal is None else str(row.goal)
         mark = "" if row.goal is None else "ok" if row.ok else "MISSED"
         table.add_row(row.what, f"{row.value} {row.unit}".strip(), goal, mark)

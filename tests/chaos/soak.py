@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Self
@@ -62,16 +61,16 @@ class Soak:
         *,
         accounts: int,
         workers: int,
-        enough: int | None,
+        enough: Callable[[int], bool],
         tell: Callable[[str], None],
     ) -> None:
-        self.report = Report(seed=seed, seconds=seconds, accounts=accounts, workers=workers, enough=enough)
+        self.report = Report(seed=seed, seconds=seconds, accounts=accounts, workers=workers)
         self._tell = tell
         self._ground = Ground(folder)
         self._bank = ChangingBank(seed=f"chaos {seed}", accounts=accounts)
         self._folder = folder
         self._workers = workers
-        self._enough_harm = inf if enough is None else enough - accounts * len(REST_DAYS)
+        self._enough = enough
         self._syncs = 0
 
     def __enter__(self) -> Self:
@@ -104,7 +103,7 @@ class Soak:
     def _harm(self) -> None:
         began = time.monotonic()
         for event in plan(self.report.seed, self.report.seconds):
-            if self._syncs >= self._enough_harm:
+            if self._enough(self._syncs):
                 self.report.seconds = event.at
                 return
             time.sleep(max(0.0, began + event.at - time.monotonic()))
@@ -154,13 +153,13 @@ class Soak:
         """What must hold at every moment, in the middle of the harm as well."""
         with self._ground.database() as database:
             self.report.note(not_as_always(database))
+            self._syncs = int(database.rows(BEGUN)[0]["begun"])
         self.report.looks += 1
         if self.report.looks % 10 == 0:
             self._tell_progress()
 
     def _tell_progress(self) -> None:
-        done = self.report.done
-        self._syncs = syncs = int(self._ground.rows(BEGUN)[0]["begun"])
+        done, syncs = self.report.done, self._syncs
         harm = f"{done[Act.RESTART]} crashes, {done[Act.KILL]} kills, {done[Act.FREEZE]} freezes"
         self._tell(f"{harm}, {syncs} syncs, {len(self.report.wrong)} wrong")
 
@@ -220,10 +219,10 @@ def soak(
     *,
     accounts: int = ACCOUNTS,
     workers: int = WORKERS,
-    enough: int | None = None,
+    enough: Callable[[int], bool] = lambda _: False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """A soak of `seconds`, or of `enough` syncs where they come first, and the time to come to rest after it."""
+    """A soak of `seconds`, or until so many syncs are `enough`, and the time to come to rest after it."""
     with TemporaryDirectory(prefix="mono-pipeline-chaos-") as folder:
         Path(folder).chmod(0o711)  # PostgreSQL runs as another user and has to pass
         with Soak(seed, seconds, Path(folder), accounts=accounts, workers=workers, enough=enough, tell=tell) as world:
