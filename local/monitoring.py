@@ -142,7 +142,7 @@ class Chain:
         running = {name: self._spawn(name, command) for name, (command, _) in starts.items()}
         for name, (_, url) in starts.items():
             child.wait_until(
-                lambda url=url: self._is_ready(url),  # type: ignore[misc]
+                lambda url=url: self._is_ready(url),  # type: ignore[misc] # bound now, not when it is called
                 child=running[name],
                 what=name,
                 log=self._folder / f"{name}.log",

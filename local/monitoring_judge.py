@@ -131,6 +131,6 @@ def _evaluated_again(chain: Chain) -> None:
     for _ in range(2):
         before = {rule["name"]: rule["lastEvaluation"] for rule in chain.rules()}
         wait_for(
-            lambda before=before: all(before[rule["name"]] != rule["lastEvaluation"] for rule in chain.rules()),  # type: ignore[misc]
+            lambda before=before: all(before[rule["name"]] != rule["lastEvaluation"] for rule in chain.rules()),  # type: ignore[misc] # bound now
             seconds=_PATIENCE,
         )

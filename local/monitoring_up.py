@@ -41,7 +41,7 @@ def start_monitoring(
         until.callback(child.stop, process, signals=[signal.SIGTERM])
         processes[name] = process.pid
         child.wait_until(
-            lambda port=port: answers(port),  # type: ignore[misc]
+            lambda port=port: answers(port),  # type: ignore[misc] # bound now, not when it is called
             child=process,
             what=name,
             log=log,
