@@ -65,8 +65,8 @@ def work_off(worker: Worker) -> Counter[str]:
 
 
 def exit_code(said: Counter[str]) -> ExitCode:
-    """The gravest of what the runs said."""
-    return max(_CODES.get(text, ExitCode.INCOMPLETE) for text in said)
+    """The gravest of what the runs said; where there was none, nothing is proven."""
+    return max((_CODES.get(text, ExitCode.INCOMPLETE) for text in said), default=ExitCode.INCOMPLETE)
 
 
 def main() -> int:
@@ -79,7 +79,7 @@ def main() -> int:
     asked = parser.parse_args()
     worker = Worker({**environ_of(asked.base_url, asked.database_url), "MONO_SECRET_KEY": asked.secret_key})
     if asked.import_accounts:
-        worker.import_accounts()
+        list(worker.import_accounts())
     said = work_off(worker)
     print(json.dumps({"said": said}))
     return exit_code(said)
