@@ -433,24 +433,34 @@ class PipelineMachine(RuleBasedStateMachine):
         self._run_out(self._life(number), fuse, "finished")
 
     @precondition(lambda self: self.world.messages)
-    @rule(slow=index, calls=st.integers(0, 15), fast=index)
+    @rule(slow=index, calls=st.integers(0, 12), fast=index)
     def overtake(self, slow: int, calls: int, fast: int) -> None:
         """Between two statements of a worker's transaction another one does the whole of its work, or waits for it.
 
-        Mostly both serve events of one bank account, as they do when an old link ends and a new one begins.
+        Mostly both serve messages of one bank account.
         """
         messages = self.world.messages
         taken = _chosen([each for each in messages if isinstance(each.body, WebhookReceived)] or messages, slow)
         account = self.world.account_of(taken.body.account_id)
         near = [each for each in messages if self.world.account_of(each.body.account_id) is account]
-        first = self.world.deliver(taken)
-        if first.advance_into_a_transaction(calls):
-            second = self.world.tick() if fast % 5 == 4 else self.world.deliver(_chosen(near, fast))
-            waited = second.finish_beside(first, self.world.waits)
-            TALLY.rules["waited for" if waited else "overtaken"] += 1
-            self._reap()
-            self.checker.check()
-        self._run_out(first, None, "worker")
+        self._meet(taken, calls, None if fast % 5 == 4 else _chosen(near, fast))
+
+    @rule(account=index, calls=st.integers(0, 9), same_ids=mostly, backwards=st.booleans())
+    def links_meet(self, account: int, calls: int, *, same_ids: bool, backwards: bool) -> None:
+        """An old link ends and a new one begins, and the events of both are served at once."""
+        chosen = self._account(account)
+        if len(chosen.links) == MOST_LINKS or not chosen.is_linked:
+            return
+        self.world.let_pass(20)
+        self.world.relink(chosen, same_ids=same_ids or not self.reminting, ends_old=True)
+        self._bank("links meet")
+        *_, ended, connected, _filled = self.world.on_the_way
+        for body in (ended, connected):
+            self.world.on_the_way.remove(body)
+            self.world.arrive(body)
+        end, beginning = self.world.messages[-2:]
+        slow, fast = (beginning, end) if backwards else (end, beginning)
+        self._meet(slow, calls, fast)
 
     @rule(same=st.booleans())
     def decide(self, same: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
@@ -598,6 +608,17 @@ class PipelineMachine(RuleBasedStateMachine):
 
     def _life(self, number: int) -> Life:
         return self.world.lives[number % len(self.world.lives)][0]
+
+    def _meet(self, taken: Message, calls: int, other: Message | None) -> None:
+        """Serve a message, and behind so many calls of its transaction another one, or a tick of the schedule."""
+        slow = self.world.deliver(taken)
+        if slow.advance_into_a_transaction(calls):
+            fast = self.world.tick() if other is None else self.world.deliver(other)
+            waited = fast.finish_beside(slow, self.world.waits)
+            TALLY.rules["waited for" if waited else "overtaken"] += 1
+            self._reap()
+            self.checker.check()
+        self._run_out(slow, None, "worker")
 
     def _arrive_all(self) -> None:
         for body in self.world.on_the_way:
