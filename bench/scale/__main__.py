@@ -65,6 +65,7 @@ def main() -> int:
     }
     FILE.write_text(json.dumps(document, indent=2) + "\n")
     _print(answers, document["months"])
+    print("\n".join(table_lines(document)))
     return 0
 
 
@@ -83,6 +84,20 @@ def _bill(items: dict[str, float], fleet: Fleet) -> dict[str, float]:
         "per_account_month": round(total / fleet.accounts, 6),
         "per_million_transactions": round(per_million_transactions(total, fleet), 2),
     }
+
+
+def table_lines(document: dict[str, Any]) -> list[str]:
+    """The answers as rows of the page's tables: a scenario each, then a fleet's month each."""
+    lines = [
+        f"| {row['name']} | {row['hours']:.1f} | {row['ended']:,} | {row['still_open']:,} | {row['p50']:,.0f} s "
+        f"| {row['p95']:,.0f} s | {100 * row['workers_busy']:.0f} % | {100 * row['database_busy']:.0f} % "
+        f"| {100 * row['budget_used']:.0f} % | {row['connections_peak']} |"
+        for row in document["scenarios"]
+    ]
+    return lines + [
+        f"| {name} | {bill['total']:,.0f} | {bill['per_account_month']:.4f} | {bill['per_million_transactions']:.0f} |"
+        for name, bill in document["months"].items()
+    ]
 
 
 def _print(answers: list[Answer], months: dict[str, dict[str, float]]) -> None:
