@@ -49,11 +49,11 @@ def test_the_layer_is_small_and_leaves_the_sdk_out() -> None:
     assert not (LAYER / "python").exists()
 
 
-def test_only_the_ops_function_carries_the_migrations() -> None:
-    """With the library that applies them."""
+def test_only_who_changes_or_reads_the_schema_carries_the_migrations() -> None:
+    """With the library that knows which are applied: the ops function, and the hook that looks before any traffic."""
     for function in Template.expand().functions.values():
         carries = {(ARTIFACTS / function.artifact / name).exists() for name in ("alembic", "sqlalchemy", "migrations")}
-        assert carries == {function.logical_id == "Ops"}, function.logical_id
+        assert carries == {function.logical_id in {"Ops", "PreTrafficHook"}}, function.logical_id
     assert list((ARTIFACTS / "Ops" / "migrations").glob("*.sql"))
 
 
