@@ -19,6 +19,7 @@ _ROW = re.compile(r"::test_([PHWL][0-9]{2})_")
 WIDTH = 80
 DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
 MARK = "<!-- seen -->"
+NOTHING = "not carried out"
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Outcome:
     def words(self) -> str:
         """What was seen, or why there is nothing to see."""
         if not self.tests:
-            return "not carried out"
+            return NOTHING
         heard = "; ".join(dict.fromkeys(self.seen))
         marks = [f"{self.failed} FAILED"] * bool(self.failed) + [f"{self.skipped} SKIPPED"] * bool(self.skipped)
         return ". ".join([*marks, heard] if heard else marks)
@@ -89,9 +90,11 @@ def _result(row: FaultRow, outcome: Outcome) -> ResultRow:
 
 
 def _document(rows: list[ResultRow]) -> None:
-    """Put the table into docs/faults.md."""
-    head = DOCUMENT.read_text(encoding="utf-8").partition(MARK)[0]
-    lines = [f"| {row.id} | {row.what} | {row.goal or ''} | {_cell(str(row.value))} |" for row in rows]
+    """Put the table into docs/faults.md; a row that was not carried out now (`-k`) keeps what was seen of it before."""
+    head, _, table_before = DOCUMENT.read_text(encoding="utf-8").partition(MARK)
+    before = {line[2:5]: line.rsplit(" | ", 1)[-1].removesuffix(" |") for line in table_before.splitlines()}
+    seen = {row.id: before.get(row.id, "") if row.value == NOTHING else _cell(str(row.value)) for row in rows}
+    lines = [f"| {row.id} | {row.what} | {row.goal or ''} | {seen[row.id]} |" for row in rows]
     table = ["| id | fault | expected | seen |", "|---|---|---|---|", *lines]
     DOCUMENT.write_text("\n".join([f"{head}{MARK}", "", *table, ""]), encoding="utf-8")
 
