@@ -35,6 +35,7 @@ def main() -> int:
                 "use_copy": True,
                 "batch_size_rows": 10_000,
                 "add_record_metadata": False,
+                "activate_version": False,
             }
         )
     )
@@ -42,8 +43,9 @@ def main() -> int:
     tap = subprocess.Popen(
         [sys.executable, Path(__file__).with_name("tap_mono.py"), "--config", source], stdout=subprocess.PIPE
     )
-    target = subprocess.run([asked.target, "--config", sink], stdin=tap.stdout, check=False, stdout=subprocess.DEVNULL)
-    code = tap.wait() or target.returncode
+    target = subprocess.Popen([asked.target, "--config", sink], stdin=tap.stdout, stdout=subprocess.DEVNULL)
+    tap.stdout.close()  # a target that died must not leave the tap waiting for a reader
+    code = target.wait() or tap.wait()
     print(json.dumps({"seconds": time.monotonic() - began}))
     return code
 
