@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ACCOUNTS: Final = 120
 WORKERS: Final = 6
-REST_SECONDS: Final = 180.0
+REST_SECONDS: Final = 900.0  # a machine with too much else to do is no finding
 FREEZE_TRIES: Final = 20
 WOKEN_AT_ONCE: Final = 8
 # A first day for what is due anyway; a deep re-read is due a week after the last one, and two of them are evidence.
