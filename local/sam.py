@@ -14,15 +14,16 @@ def run_sam(*arguments: str, cwd: Path | None = None, log: Path | None = None) -
     """Run `sam` with these arguments and return its exit code; its output goes to `log`, or to ours when None."""
     command = [str(Path(sys.prefix) / "bin" / "sam"), *arguments]
     if log is None:
-        return subprocess.run(command, cwd=cwd, env=_environment(), check=False).returncode
+        return subprocess.run(command, cwd=cwd, env=sam_environment(), check=False).returncode
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         return subprocess.run(
-            command, cwd=cwd, env=_environment(), stdout=output, stderr=subprocess.STDOUT, check=False
+            command, cwd=cwd, env=sam_environment(), stdout=output, stderr=subprocess.STDOUT, check=False
         ).returncode
 
 
-def _environment() -> dict[str, str]:
+def sam_environment() -> dict[str, str]:
+    """The environment that `sam` runs in."""
     # `sam build` looks for pip and python3.13 on PATH; a pyenv shim of that name can exist and fail, so the
     # environment's own come first, then those of the interpreter it was made from.
     real = Path(sys.base_prefix) / "bin"
