@@ -188,7 +188,9 @@ class SideBySide:
         done = _requests(base_url) - began
         rows = self._rows(entrant)
         if not entrant.is_peer:  # the leases of the dead end by themselves after LEASE_SECONDS; nobody waits for that
-            self._arena.rows(DATABASE, "UPDATE bank_accounts SET lease_until = NULL WHERE lease_until IS NOT NULL")
+            self._arena.rows(
+                DATABASE, "UPDATE bank_accounts SET lease_until = pipeline_now() WHERE lease_until IS NOT NULL"
+            )
         began = _requests(base_url)
         measure(argv, env=entrant.env, log=self._log(entrant, "after-kill"))
         self._arena.settle(DATABASE)
