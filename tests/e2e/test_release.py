@@ -1,0 +1,302 @@
+"""A release on the built artifacts: from nobody to everybody, a canary whose bank fails, everybody out under load."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from functools import partial
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+import pytest
+
+from local.aws import sqs_client
+from local.build import ROOT
+from local.sandbox.client import SandboxClient
+from local.sandbox.effects import Body, Hang
+from local.sandbox.faults import Fault
+from local.stack import EmbeddedStack
+from mono_pipeline.adapters.postgres import Database, DatabaseAddress
+from mono_pipeline.core.flag import bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+type Monoctl = Callable[..., subprocess.CompletedProcess[str]]
+
+_QUICK: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+WAIVED: Final = ("--without-alerts", "no Prometheus beside this stack")
+TERMS: Final = ("--reason", "launch", "--every", "0.04", "--look", "1", "--alerting-lag", "4", *WAIVED)
+PROMISED_SECONDS: Final = 15.0
+RUNNING: Final = 8
+WAITING: Final = 250  # accounts, each of which four messages ask for
+HELD: Final = 4
+SYNC: Final = "/api/v1/banking/transactions/sync"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    """A stack of its own, since a release is about every account that there is."""
+    with EmbeddedStack(
+        tmp_path_factory.mktemp("release"),
+        postgres=_QUICK,
+        visibility_seconds=2,
+        concurrency=RUNNING,
+        variables={"MONO_RATE_LIMIT_PER_MINUTE": "60000", "LEASE_SECONDS": "6"},
+        sandbox={"accounts": "0"},
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(stack: EmbeddedStack) -> Iterator[SandboxClient]:
+    """The bank behind Mono."""
+    client = SandboxClient(stack.record["sandbox"])
+    yield client
+    client.clear_faults()
+    client.close()
+
+
+@pytest.fixture
+def database(stack: EmbeddedStack) -> Iterator[Database]:
+    """A look into the stack's database."""
+    url = httpx.URL(stack.record["database_url"])
+    opened = Database(DatabaseAddress(host=url.host, port=url.port or 0, database=url.path[1:], user=url.username))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def monoctl(stack: EmbeddedStack, tmp_path: Path) -> Monoctl:
+    """The command line in a folder beside the stack."""
+    (tmp_path / ".local").symlink_to(stack.settings.state_dir)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers" / "common")]),
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+        "HOME": str(tmp_path),
+    }
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "monoctl", *arguments]
+        return subprocess.run(  # noqa: S603 - our own program
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=240
+        )
+
+    return run
+
+
+def lines(ran: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """The documents of a command, one a line."""
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+def judged(monoctl: Monoctl, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command whose window is judged; one that is held for too few runs, as on a busy machine, is asked again."""
+    ran = monoctl("--json", *arguments, *TERMS)
+    for _ in range(8):
+        if ran.returncode != HELD:
+            break
+        ran = monoctl("--json", *arguments, *TERMS)
+    return ran
+
+
+def until(holds: Callable[[], Any], *, seconds: float = 60.0) -> Any:
+    """Ask until the answer is true; fail when it never is."""
+    give_up = time.monotonic() + seconds
+    while not (answer := holds()):
+        assert time.monotonic() < give_up, "it never came true"
+        time.sleep(0.1)
+    return answer
+
+
+def begun(database: Database) -> set[str]:
+    """The accounts of which a run has begun."""
+    rows = database.rows(
+        """SELECT DISTINCT a.mono_account_id AS id FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
+           WHERE r.started_at IS NOT NULL"""
+    )
+    return {row["id"] for row in rows}
+
+
+def salt_for(accounts: list[str]) -> str:
+    """A salt by which some accounts come on at 50 %, the others at 100 %, and none before."""
+    for number in range(100_000):
+        dealt = [bucket(f"s{number}", account) for account in accounts]
+        if min(dealt) >= 2_500 and min(dealt) < 5_000 <= max(dealt):
+            return f"s{number}"
+    raise AssertionError("no such salt")
+
+
+def test_from_nobody_to_everybody_and_a_canary_whose_bank_fails(
+    monoctl: Monoctl, sandbox: SandboxClient, database: Database
+) -> None:
+    """0 -> canary -> 100 %, each account from the step that deals it in; then one that breaks is taken out alone."""
+    accounts = [str(sandbox.create_account(transactions=40)["id"]) for _ in range(4)]
+    imported = monoctl("accounts", "import", *accounts)
+    assert imported.returncode == 0, imported.stderr
+    salt = salt_for(accounts)
+    first = max(accounts, key=lambda account: bucket(salt, account))
+    rule = json.dumps({"enabled": True, "percentage": 0, "salt": salt})
+    assert monoctl("flag", "set", rule, "--reason", "a rollout of its own").returncode == 0
+
+    canary = judged(monoctl, "canary", "start", "--account", first, "--minutes", "0.3")
+    after_canary = begun(database)
+    promoted = judged(monoctl, "promote", "--minutes", "0.4")
+    watched = monoctl("--json", "watch", "--minutes", "0.1", "--look", "1", "--alerting-lag", "4", *WAIVED)
+    release = json.loads(monoctl("--json", "release", "show").stdout)
+
+    assert canary.returncode == 0, canary.stdout[-2000:] + canary.stderr
+    assert lines(canary)[-1]["propagation_seconds"] <= PROMISED_SECONDS
+    assert after_canary == {first}
+    assert promoted.returncode == 0, promoted.stdout[-2000:] + promoted.stderr
+    assert begun(database) == set(accounts)
+    steps = {
+        each["detail"]["percentage"]: each["detail"]["accounts"]
+        for each in release["events"]
+        if each["kind"] == "promotion.step"
+    }
+    early = sum(bucket(salt, account) < 5_000 for account in accounts)
+    assert steps == {100: 0, 500: 0, 2_500: 0, 5_000: early, 10_000: 4 - 1 - early}
+    assert release["release"]["status"] == "promoted"
+    assert lines(watched)[0]["stage"] == "watch"
+
+    assert monoctl("flag", "set", rule, "--reason", "back to nobody").returncode == 0
+    assert monoctl("flag", "set", "--allow", first, "--reason", "who is on").returncode == 0
+    broken = next(account for account in accounts if account != first)
+    garbage = Fault(effect=Body(text="no JSON"), account=broken, path="*/transactions", times=None)
+    sandbox.inject(garbage)
+    failed = judged(monoctl, "canary", "start", "--account", broken, "--minutes", "0.5")
+    shown = json.loads(monoctl("--json", "flag", "show").stdout)
+
+    assert failed.returncode == 7, failed.stdout[-2000:] + failed.stderr
+    assert (lines(failed)[-1]["decision"], lines(failed)[-1]["reason"]) == ("roll_back", "error_ratio")
+    assert shown["rule"]["allow"] == [first]
+    failures = database.rows(
+        """SELECT DISTINCT a.mono_account_id AS id FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
+           WHERE r.status = 'failed'"""
+    )
+    assert failures == [{"id": broken}]
+
+
+def test_everybody_out_under_load_and_in_again(
+    monoctl: Monoctl,
+    stack: EmbeddedStack,
+    sandbox: SandboxClient,
+    database: Database,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Eight at work, a thousand syncs queued: none begins after 15 s, those at work stop at a flush, none is lost."""
+    until(lambda: not database.rows("SELECT FROM bank_accounts WHERE lease_until > pipeline_now()"))
+    long_ones = [str(sandbox.create_account(transactions=6_000)["id"]) for _ in range(RUNNING)]
+    short_ones = [str(sandbox.create_account(transactions=2)["id"]) for _ in range(WAITING)]
+    assert monoctl("accounts", "import").returncode == 0
+    for account in long_ones:
+        sandbox.inject(Fault(effect=Hang(seconds=3), account=account, path="*/transactions", times=None))
+    assert monoctl("flag", "set", "true", "--reason", "everybody").returncode == 0
+    with httpx.Client(base_url=stack.record["http"], timeout=60, trust_env=False) as http:
+        for account in long_ones:
+            until(partial(_asked_for, http, account))
+        until(lambda: _working(database) >= RUNNING, seconds=120)
+        _queue(stack, [account for account in short_ones for _ in range(4)])
+
+        ended = monoctl("--json", "rollback", "--reason", "totals look wrong", "--keep-dead-letters")
+        told = lines(ended)[-1]
+        started = database.rows("SELECT count(*) AS runs FROM sync_runs WHERE started_at IS NOT NULL")
+        _drained(stack)
+
+        proof = told["proof"]
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert (proof["holds"], proof["working"]) == (True, 0)
+        assert proof["last_started_seconds"] is None or proof["last_started_seconds"] <= PROMISED_SECONDS
+        flush = 10 / 4 * 3.0  # pages of a flush, four in flight, three seconds each
+        assert proof["stopped_seconds"] <= PROMISED_SECONDS + flush + 2.0  # and how often it is looked
+        assert database.rows("SELECT count(*) AS runs FROM sync_runs WHERE started_at IS NOT NULL") == started
+        stopped = database.rows("SELECT DISTINCT status FROM sync_runs WHERE started_at IS NOT NULL")
+        assert "running" not in {row["status"] for row in stopped}
+        record_property("last_started_seconds", proof["last_started_seconds"])
+        record_property("stopped_seconds", proof["stopped_seconds"])
+
+        sandbox.clear_faults()
+        version = str(told["flag"]["before"]["version"])
+        assert monoctl("flag", "restore", version, "--reason", "it was not us").returncode == 0
+        until(lambda: _all_in(http, database, long_ones + short_ones), seconds=180)
+    for account in [*long_ones, *short_ones[:10]]:
+        bank = {(row["id"], row["amount"]) for row in sandbox.truth(account)["bank"]}
+        assert _stored(database, account) == bank
+
+
+def _asked_for(http: httpx.Client, account: str) -> bool:
+    """Whether the API takes the sync; until it has noticed the flag it defers it."""
+    return bool(http.post(SYNC, json={"account_id": account}).json()["status"] != "deferred")
+
+
+def _working(database: Database) -> int:
+    return int(database.rows("SELECT count(*) AS n FROM bank_accounts WHERE lease_until > pipeline_now()")[0]["n"])
+
+
+def _queue(stack: EmbeddedStack, accounts: list[str]) -> None:
+    """A message each on the queue of daily work."""
+    sqs = sqs_client(stack.record["aws_endpoint_url"])
+    url = next(url for url in sqs.list_queues()["QueueUrls"] if url.endswith("-daily"))
+    for some in batched(accounts, 10, strict=False):
+        entries = [
+            {
+                "Id": str(number),
+                "MessageBody": json.dumps(
+                    {
+                        "type": "mono.fetch.requested",
+                        "account_id": account,
+                        "correlation_id": "c-load",
+                        "requested_by": "schedule",
+                        "hop": 0,
+                    }
+                ),
+            }
+            for number, account in enumerate(some)
+        ]
+        sqs.send_message_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
+
+
+def _drained(stack: EmbeddedStack) -> None:
+    """Until no work queue has a message, the flag being off."""
+    sqs = sqs_client(stack.record["aws_endpoint_url"])
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    queues = [url for url in sqs.list_queues()["QueueUrls"] if not url.endswith(("-dead-letters", "-async-failures"))]
+
+    def empty() -> bool:
+        counts = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"] for url in queues]  # type: ignore[arg-type]
+        return not any(int(count) for attributes in counts for count in attributes.values())
+
+    until(empty, seconds=120)
+
+
+def _all_in(http: httpx.Client, database: Database, accounts: list[str]) -> bool:
+    """Whether every account has been read whole; a tick is asked for, at which all that have not are due."""
+    left = """SELECT count(*) AS n FROM bank_accounts
+               WHERE last_full_read_at IS NULL AND mono_account_id = ANY (:accounts::text[])"""
+    if not database.rows(left, accounts=accounts)[0]["n"]:
+        return True
+    database.rows(
+        """UPDATE bank_accounts SET next_attempt_at = pipeline_now()
+            WHERE last_full_read_at IS NULL AND mono_account_id = ANY (:accounts::text[])""",
+        accounts=accounts,
+    )
+    http.post("/_stack/tick")
+    time.sleep(1)  # a tick a second is plenty
+    return False
+
+
+def _stored(database: Database, account: str) -> set[tuple[str, int]]:
+    rows = database.rows(
+        """SELECT t.mono_transaction_id, t.amount_minor FROM bank_transactions t
+           JOIN bank_accounts a ON a.id = t.account_id WHERE a.mono_account_id = :id AND disappeared_at IS NULL""",
+        id=account,
+    )
+    return {(row["mono_transaction_id"], row["amount_minor"]) for row in rows}
