@@ -34,6 +34,29 @@ check: setup ## format, lint, types, architecture, template
 	@.venv/bin/mypy functions layers monoctl local
 	@.venv/bin/lint-imports
 	@$(PY) -m local.template validate
+	@$(PY) -m local.static_checks quick
+
+.PHONY: security
+security: setup ## checkov, bandit, semgrep, secrets, workflow, SBOM, licences
+	@./local/setup.sh checks
+	@$(PY) -m local.static_checks all
+
+.PHONY: audit
+audit: setup ## known vulnerabilities of what is locked (needs a network that allows it)
+	@./local/setup.sh checks
+	@security/audit.sh
+
+.PHONY: reproducible
+reproducible: setup ## two builds from nothing: the same bytes?
+	@$(PY) -m local.reproducible
+
+.PHONY: deploy
+deploy: setup ## build, schema, application (ENV=dev, staging or prod)
+	@$(PY) -m local.deploy $(ENV)
+
+.PHONY: sam-local
+sam-local: build ## sam local start-api on the embedded stack (MEASURE=1)
+	@$(PY) -m local.sam_local $(if $(MEASURE),--measure)
 
 .PHONY: test
 test: build ## all tests: unit, real PostgreSQL, built artifacts on the embedded stack

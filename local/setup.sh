@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the private environments of a checkout: .venv (everything) and .local/ministack (the AWS stand-in), and with the
-# argument `mutation` also .local/mutmut (mutation testing).
+# argument `mutation` also .local/mutmut (mutation testing), with `checks` .local/checks (static checks of the whole).
 # Needs git, make and python3 >= 3.9; uv and CPython 3.13 are found or fetched. Idempotent and quick when nothing changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 stamp=.local/setup.stamp
 wanted=$(cat uv.lock pyproject.toml local/setup.sh | cksum)
 if [ -x .venv/bin/python ] && [ -x .local/ministack/bin/python ] && [ "$(cat $stamp 2>/dev/null)" = "$wanted" ] &&
-  { [ "${1:-}" != mutation ] || [ -x .local/mutmut/bin/mutmut ]; }; then
+  { [ "${1:-}" != mutation ] || [ -x .local/mutmut/bin/mutmut ]; } &&
+  { [ "${1:-}" != checks ] || [ -x .local/checks/bin/checkov ]; }; then
   exit 0
 fi
 mkdir -p .local
@@ -49,5 +50,8 @@ echo "setup: CPython ${python}, environments .venv and .local/ministack" >&2
 UV_PROJECT_ENVIRONMENT=.local/ministack "$uv" sync --quiet --locked --only-group ministack --python "$python"
 if [ "${1:-}" = mutation ] || [ -x .local/mutmut/bin/mutmut ]; then
   UV_PROJECT_ENVIRONMENT=.local/mutmut "$uv" sync --quiet --locked --only-group mutation --python "$python"
+fi
+if [ "${1:-}" = checks ] || [ -x .local/checks/bin/checkov ]; then
+  UV_PROJECT_ENVIRONMENT=.local/checks "$uv" sync --quiet --locked --only-group checks --python "$python"
 fi
 echo "$wanted" >$stamp
