@@ -96,6 +96,14 @@ cost: build ## what verification and history cost, and memory by the length of a
 bench: build ## measure against dlt on the same server in the same run
 	@$(PY) bench/run.py
 
+.PHONY: bench-peers
+bench-peers: build ## beside dlt, Singer and PyAirbyte, with the machine's limits (half an hour)
+	@$(PY) -m bench.side_by_side
+
+.PHONY: bench-check
+bench-check: build ## has a ratio fallen by more than a quarter since it was stored?
+	@$(PY) -m bench.check
+
 .PHONY: bench-webhook
 bench-webhook: build ## the webhook in the real runtime, against one SendMessage and nothing else
 	@$(PY) -m bench.webhook

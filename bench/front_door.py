@@ -55,12 +55,17 @@ async def at_once(call: Callable[[int], Awaitable[int]], *, count: int, clients:
     return seconds, codes
 
 
+def event_id(number: int) -> str:
+    """Mono's id of an event of the load, in the form that such ids have."""
+    return f"load-{number:016}"
+
+
 def event_of(account: str, number: int) -> dict[str, Any]:
     """One event of the load; its id is its own."""
     return {
         "event": "mono.events.account_updated",
+        "event_id": event_id(number),
         "data": {
-            "event_id": f"load-{number:08}",
             "app": SANDBOX_APP,
             "account": {"_id": account},
             "meta": {"data_status": "AVAILABLE", "sync_status": "SUCCESSFUL", "has_new_data": False},
@@ -133,7 +138,7 @@ def through_the_gateway(folder: Path, *, count: int, clients: int) -> list[Resul
         reading, codes = asyncio.run(ask(url, run, count=count, clients=clients))
         before = meter.database.rows("SELECT count(*) AS n FROM sync_runs")[0]["n"]
         knocking, answered = asyncio.run(knock(url, meter.accounts[0], count=count, clients=clients))
-        accepted = {f"load-{number:08}" for number, code in enumerate(answered) if code == httpx.codes.OK}
+        accepted = {event_id(number) for number, code in enumerate(answered) if code == httpx.codes.OK}
         missing = lost(meter, accepted)
         runs = meter.database.rows("SELECT count(*) AS n FROM sync_runs")[0]["n"] - before
         meter.database.close()
