@@ -120,6 +120,10 @@ monitoring: ## install the exporter, Prometheus and Alertmanager (Debian or Ubun
 monitoring-test: build ## the real chain: log lines, exporter, Prometheus, alerts (REALTIME=1: at its real pace)
 	@$(PY) -m local.monitoring_test
 
+.PHONY: monitoring-promtool3
+monitoring-promtool3: ## the alert rules' tests with Prometheus 3 (builds promtool, eight minutes)
+	@monitoring/promtool3.sh
+
 .PHONY: clean
 clean: down ## remove what was built and downloaded
 	@rm -rf .venv .local .aws-sam

@@ -106,11 +106,16 @@ def test_health_says_the_version_and_nothing_else(http: httpx.Client) -> None:
     assert list(http.get("/health").json()) == ["version"]
 
 
-def test_with_the_flag_off_a_sync_is_deferred_with_guidance(http: httpx.Client, sandbox: SandboxClient) -> None:
+def test_with_the_flag_off_a_sync_is_deferred_with_guidance(
+    http: httpx.Client, sandbox: SandboxClient, flag: Callable[[str], None]
+) -> None:
     """The caller learns what the flag is, where it is set and how to turn it on; Mono is not called."""
+    flag("false")
+    asked = {"account_id": "0" * 24}
+    until(lambda: http.post(SYNC, json=asked).json()["status"] == "deferred", seconds=20)  # other tests had it on
     sandbox.clear_requests()
 
-    answer = http.post(SYNC, json={"account_id": "0" * 24})
+    answer = http.post(SYNC, json=asked)
 
     body = answer.json()
     assert (answer.status_code, body["operation"], body["status"]) == (200, "sync_banking_transactions", "deferred")

@@ -100,13 +100,14 @@ def test_a_changed_row_is_a_mismatch_with_its_day_both_sides_and_its_id(
 
 
 def test_the_functions_are_not_the_owner(owner: Database, account: str) -> None:
-    """Every connection of theirs is the role `pipeline`, which cannot rewrite history."""
+    """Every connection of theirs is of `pipeline`, or of `ops` for operators: neither can rewrite history."""
     del account
     users = owner.rows("SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name = 'mono-pipeline'")
 
-    assert {row["usename"] for row in users} - {"postgres"} == {"pipeline"}  # postgres: this test itself
-    refused = owner.rows("SELECT has_table_privilege('pipeline', 'bank_transaction_versions', 'UPDATE') AS may")
-    assert refused == [{"may": False}]
+    assert {row["usename"] for row in users} - {"postgres", "ops"} == {"pipeline"}  # postgres: this test itself
+    for role in ("pipeline", "ops"):
+        asked = "SELECT has_table_privilege(:role, 'bank_transaction_versions', 'UPDATE') AS may"
+        assert owner.rows(asked, role=role) == [{"may": False}]
 
 
 def test_months_are_backfilled_and_then_complete(
