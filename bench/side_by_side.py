@@ -20,121 +20,32 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Final
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 
 from bench import contestants, more_peers
 from bench.arena import Arena
 from bench.measurement import RunFailed, measure
 from bench.page_source import serving
+from bench.peer_board import OURS, Board, Killed, result_rows, seconds_table
+from bench.peer_shapes import CONCURRENT, FULL, TINY, Sizes, Slow
 from bench.slow_pages import COUNT
 from bench.workload import Shape, Truth, render
 from local import child
 from local.ports import LOOPBACK, answers, free_port
 from local.postgres import PostgresServer
-from local.results import ROOT, STATE, ResultRow, passed, write_results
+from local.results import ROOT, STATE, passed, write_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench.contestants import Contestant
-    from bench.measurement import Measurement
 
 DATABASE: Final = "peers"
-OURS: Final = "mono-pipeline"
-CONCURRENT: Final = 10
-GOALS: Final = {  # how many times as fast as each, by turn
-    "cold": {"dlt, tuned": 5.0, "Singer": 6.0, "PyAirbyte": 12.0},
-    "again": {"dlt, tuned": 5.0},
-}
-GOAL_OF_IDEAL: Final = 1.3
-GOAL_OF_LIMITS: Final = 1.7
-GOAL_OF_BEST_PEER: Final = 2.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Slow:
-    """A shape where latency decides: `seconds` an answer."""
-
-    name: str
-    shape: Shape
-    seconds: float
-
-    @property
-    def requests(self) -> int:
-        """What the contract requires: the list, and of each account its state and its pages."""
-        return 1 + self.shape.accounts + self.shape.pages
-
-    @property
-    def ideal(self) -> float:
-        """Seconds, with ten answers under way all the time."""
-        return self.requests * self.seconds / CONCURRENT
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sizes:
-    """How much is measured."""
-
-    main: Shape
-    slow: tuple[Slow, Slow]
-    runs: int
-
-
-FULL: Final = Sizes(
-    main=Shape(accounts=10, transactions=10_000, page_rows=100),
-    slow=(
-        Slow(name="A", shape=Shape(accounts=20, transactions=1_000, page_rows=100), seconds=0.1),
-        Slow(name="B", shape=Shape(accounts=500, transactions=20, page_rows=100), seconds=0.05),
-    ),
-    runs=3,
-)
-TINY: Final = Sizes(
-    main=Shape(accounts=2, transactions=300, page_rows=100),
-    slow=(
-        Slow(name="A", shape=Shape(accounts=4, transactions=500, page_rows=100), seconds=0.1),
-        Slow(name="B", shape=Shape(accounts=12, transactions=20, page_rows=100), seconds=0.05),
-    ),
-    runs=1,
-)
-
-
-@dataclass(kw_only=True)
-class Board:
-    """Everything that was measured: by contestant and turn, a value a round."""
-
-    seconds: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    peak_mib: dict[str, float] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-    limits: dict[str, list[float]] = field(default_factory=dict)
-    kills: list[Killed] = field(default_factory=list)
-
-    def note(self, name: str, turn: str, measured: Measurement) -> None:
-        """One more run."""
-        self.seconds.setdefault((name, turn), []).append(measured.wall_seconds)
-        self.peak_mib[name] = max(self.peak_mib.get(name, 0.0), measured.peak_mib)
-
-    def expect(self, name: str, turn: str, found: Truth, truth: Truth) -> None:
-        """Hold tables against the bank."""
-        if found != truth:
-            self.faults.append(f"{name}, {turn}: {found} is not {truth}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Killed:
-    """One contestant that was killed: requests answered by then and by the second run, rows after both."""
-
-    name: str
-    requests_before: int
-    rows_before: int
-    requests_again: int
-    rows_wrong: int
-    needed: int
 
 
 class SideBySide:
@@ -270,96 +181,6 @@ def _requests(base_url: str) -> int:
     return int(httpx.get(f"{base_url}{COUNT}", trust_env=False).text)
 
 
-def result_rows(board: Board, sizes: Sizes) -> list[ResultRow]:
-    """Every figure; ratios have goals."""
-    rows = [
-        ResultRow(id=_key(f"{name}.{turn}"), what=f"{name}, {turn}", value=round(median(found), 2), unit="s")
-        for (name, turn), found in board.seconds.items()
-    ]
-    rows += [
-        ResultRow(id=_key(f"{name}.peak"), what=f"{name}, peak memory", value=round(peak, 1), unit="MiB")
-        for name, peak in board.peak_mib.items()
-    ]
-    rows += [
-        ResultRow(id=_key(f"limit.{name}"), what=f"limit: {name}", value=round(median(found), 2), unit="s")
-        for name, found in board.limits.items()
-    ]
-    rows += _ratio_rows(board)
-    rows += _limit_rows(board, sizes)
-    rows += [row for killed in board.kills for row in _kill_rows(killed)]
-    rows.append(
-        ResultRow(
-            id="truth", what="; ".join(board.faults) or "tables equal the bank", value=not board.faults, goal=True,
-            ok=not board.faults,
-        )
-    )  # fmt: skip
-    return rows
-
-
-def ratio(board: Board, turn: str, peer: str) -> float:
-    """How many times as fast as the peer we are, the median of the rounds."""
-    pairs = zip(board.seconds[OURS, turn], board.seconds[peer, turn], strict=True)
-    return median(theirs / ours for ours, theirs in pairs)
-
-
-def _ratio_rows(board: Board) -> Iterator[ResultRow]:
-    for name, turn in board.seconds:
-        if name == OURS:
-            continue
-        found, goal = ratio(board, turn, name), GOALS.get(turn, {}).get(name)
-        yield ResultRow(
-            id=_key(f"ratio.{turn}.{name}"),
-            what=f"{turn}: times as fast as {name}",
-            value=round(found, 2),
-            goal=goal,
-            ok=goal is None or found >= goal,
-        )
-
-
-def _limit_rows(board: Board, sizes: Sizes) -> Iterator[ResultRow]:
-    limits = median(board.limits["transport"]) + median(board.limits["store"])
-    yield _at_most("cold.of_limits", "cold: of transport and store", median(board.seconds[OURS, "cold"]) / limits, 1.7)
-    for slow in sizes.slow:
-        ours = median(board.seconds[OURS, slow.name])
-        yield ResultRow(id=f"{slow.name}.ideal", what=f"{slow.name}: ideal", value=round(slow.ideal, 2), unit="s")
-        yield _at_most(f"{slow.name}.of_ideal", f"{slow.name}: of the ideal", ours / slow.ideal, GOAL_OF_IDEAL)
-        peers = [name for name, turn in board.seconds if turn == slow.name and name != OURS]
-        best = min(ratio(board, slow.name, name) for name in peers)
-        yield ResultRow(
-            id=f"{slow.name}.best_peer",
-            what=f"{slow.name}: times as fast as the best peer",
-            value=round(best, 2),
-            goal=GOAL_OF_BEST_PEER,
-            ok=best >= GOAL_OF_BEST_PEER,
-        )
-
-
-def _at_most(key: str, what: str, found: float, goal: float) -> ResultRow:
-    return ResultRow(id=key, what=what, value=round(found, 2), goal=f"<= {goal}", ok=found <= goal)
-
-
-def _kill_rows(killed: Killed) -> Iterator[ResultRow]:
-    """Requests that were made twice; ours may be no more than what was in flight and one flush, for each worker."""
-    again = max(0, killed.requests_before + killed.requests_again - killed.needed)
-    counts = f"{killed.requests_before} before, {killed.requests_again} after"
-    yield ResultRow(
-        id=_key(f"kill.{killed.name}.requests"),
-        what=f"kill: {killed.name}, requests made twice ({counts})",
-        value=again,
-    )
-    yield ResultRow(
-        id=_key(f"kill.{killed.name}.rows"),
-        what=f"kill: {killed.name}, rows wrong after the second run ({killed.rows_before} visible at the kill)",
-        value=killed.rows_wrong,
-        goal=0 if killed.name == OURS else None,
-        ok=killed.rows_wrong == 0,
-    )
-
-
-def _key(text: str) -> str:
-    return text.replace(", ", "_").replace(" ", "_").lower()
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print one table, write `.local/bench-peers.json`."""
     parser = argparse.ArgumentParser(prog="make bench-peers", description=(__doc__ or "").partition("\n")[0])
@@ -378,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _run_shapes(run, sizes, peers, asked.shapes.split(","))
     rows = result_rows(run.board, sizes) if asked.shapes == parser.get_default("shapes") else []
     console = Console(width=100, highlight=False)
-    console.print(_table(run.board))
+    console.print(seconds_table(run.board))
     for row in rows:
         if row.goal is not None or row.id.startswith(("ratio", "kill", "limit")):
             mark = "" if row.goal is None else f"   goal {row.goal} {'met' if row.ok else 'MISSED'}"
@@ -398,19 +219,6 @@ def _run_shapes(run: SideBySide, sizes: Sizes, peers: Sequence[Contestant], shap
             run.slow(slow, [many, *peers])
     if "kill" in shapes:
         run.kill(sizes.slow[0], [many, *peers])
-
-
-def _table(board: Board) -> Table:
-    turns = list(dict.fromkeys(turn for _, turn in board.seconds))
-    table = Table(title="seconds from process start to exit, medians", title_justify="left")
-    table.add_column("")
-    for turn in turns:
-        table.add_column(turn, justify="right")
-    table.add_column("peak MiB", justify="right")
-    for name in dict.fromkeys(name for name, _ in board.seconds):
-        cells = (median(board.seconds.get((name, turn), [float("nan")])) for turn in turns)
-        table.add_row(name, *(f"{cell:.2f}" for cell in cells), f"{board.peak_mib[name]:.0f}")
-    return table
 
 
 if __name__ == "__main__":

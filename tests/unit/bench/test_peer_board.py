@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bench.measurement import Measurement
-from bench.side_by_side import FULL, OURS, Board, Killed, ratio, result_rows
+from bench.peer_board import OURS, Board, Killed, ratio, result_rows
+from bench.peer_shapes import FULL
 from bench.slow_pages import COUNT, slowly
 
 
