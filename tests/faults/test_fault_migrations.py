@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mono_pipeline.adapters.migrator import migrate
+from tests.earlier_code import before_the_newest_migration, check_out
 from tests.faults.recovery import recover
 from tests.faults.saboteur import Saboteur
 from tests.integration.conftest import MIGRATIONS
@@ -56,8 +55,8 @@ pipeline.close()
 
 def test_P18_old_code_on_the_new_schema(pipeline: Pipeline, tmp_path: Path, seen: Callable[[str], None]) -> None:
     """The commit before the newest migration syncs on a database that has it: a rollback of the code is safe."""
-    newest, commit = _before_the_newest_migration()
-    _check_out(commit, tmp_path)
+    newest, commit = before_the_newest_migration()
+    check_out(commit, tmp_path)
     address = pipeline.address
     ran = subprocess.run(  # noqa: S603 - ours
         [sys.executable, "-c", OLD_SYNC, str(tmp_path), str(address.port), address.database],
@@ -104,30 +103,3 @@ def test_P19_migration_killed_and_run_at_once(pipeline: Pipeline, tmp_path: Path
 
     assert (left, again) == (None, "added")
     seen(f"killed: table {left}; two runners at once: {again}, no error; a sync of {recovered.rows} rows")
-
-
-def _git(*arguments: str) -> bytes:
-    done = subprocess.run(  # noqa: S603 - ours
-        ["git", *arguments],  # noqa: S607 - git from PATH
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip(f"P18 IS NOT CARRIED OUT: this checkout has no history ({done.stderr.decode()[:80].strip()})")
-    return done.stdout
-
-
-def _before_the_newest_migration() -> tuple[str, str]:
-    """The newest committed migration, and the commit before the one that brought it."""
-    newest = max(Path(name).name for name in _git("ls-files", "migrations").decode().split())
-    brought = _git("log", "--diff-filter=A", "--format=%H", "-1", "--", f"migrations/{newest}").decode().strip()
-    if not brought:
-        pytest.skip("P18 IS NOT CARRIED OUT: this checkout's history does not reach the newest migration")
-    return newest, _git("rev-parse", f"{brought}^").decode().strip()
-
-
-def _check_out(commit: str, folder: Path) -> None:
-    packed = _git("archive", "--format=tar", commit, "layers", "local", "tests", "migrations")
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(folder, filter="data")

@@ -18,7 +18,7 @@ from local.template import Template
 from mono_pipeline.core.deadline import Deadline
 from mono_pipeline.core.flag import bucket
 from mono_pipeline.usecases.operations import Operations
-from tests.faults.test_fault_migrations import _before_the_newest_migration, _check_out
+from tests.earlier_code import before_the_newest_migration, check_out
 from tests.harness import Pipeline
 from tests.integration.conftest import MIGRATIONS
 
@@ -92,8 +92,8 @@ def test_R1_ramp_during_traffic(pipeline: Pipeline) -> None:
 
 def test_R2_old_and_new_code_on_one_account(pipeline: Pipeline, tmp_path: Path) -> None:
     """Old, new, old: whoever comes second finds every row as it would write it, and writes none."""
-    _, commit = _before_the_newest_migration()
-    _check_out(commit, tmp_path)
+    _, commit = before_the_newest_migration()
+    check_out(commit, tmp_path)
     first = old_sync(pipeline, tmp_path)
     new = Pipeline(pipeline.address, Sandbox(seed="two versions"))
     account = str(new.sandbox.create_account(transactions=120)["id"])
@@ -112,8 +112,8 @@ def test_R2_old_and_new_code_on_one_account(pipeline: Pipeline, tmp_path: Path) 
 
 def test_R3_code_rolled_back_after_a_migration(tmp_path: Path) -> None:
     """The code before the newest migration passes its own tests of the sync on the new schema."""
-    _, commit = _before_the_newest_migration()
-    _check_out(commit, tmp_path)
+    _, commit = before_the_newest_migration()
+    check_out(commit, tmp_path)
     shutil.rmtree(tmp_path / "migrations")
     shutil.copytree(MIGRATIONS, tmp_path / "migrations")
     options = ["-q", "-p", "no:cacheprovider", "-o", "pythonpath=. layers/common", "--import-mode=importlib"]
