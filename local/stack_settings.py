@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 STATE: Final = Path(__file__).resolve().parent.parent / ".local"
 HTTP_PORT: Final = 3000
+# Below what Linux gives to any connection that asks for no port in particular: one of those may be held at any time.
+POSTGRES_PORT: Final = 15_432
 SECRETS: Final = ("MONO_SECRET_KEY", "MONO_WEBHOOK_SECRET", "MONO_WEBHOOK_SECRET_PREVIOUS", "DATABASE_PASSWORD")
 # Function variables that are parameters of the template and may be given; a test holds the list equal to the template.
 VARIABLES: Final = (
@@ -121,7 +123,7 @@ class StackSettings:
             state_dir=state_dir,
             ports=Ports(
                 http=_port(environ, "STACK_HTTP_PORT", HTTP_PORT),
-                postgres=_port(environ, "DATABASE_PORT", 54_320),
+                postgres=_port(environ, "DATABASE_PORT", POSTGRES_PORT),
                 aws=_port_of_url(environ.get("AWS_ENDPOINT_URL"), default=4566),
                 sandbox=_port(environ, "STACK_SANDBOX_PORT", 3010),
             ),
