@@ -135,8 +135,13 @@ def _cpu(server: PostgresServer) -> float:
     """Processor seconds so far, of the programs that have ended and of PostgreSQL with all its backends."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     postmaster = psutil.Process(int((server.data_dir / "postmaster.pid").read_text().split()[0]))
-    times = postmaster.cpu_times()
-    alive = [child.cpu_times() for child in postmaster.children()]
+    while True:
+        try:
+            alive = [child.cpu_times() for child in postmaster.children()]
+        except psutil.NoSuchProcess:  # one ended while they were counted: it is the postmaster's now, count again
+            continue
+        times = postmaster.cpu_times()
+        break
     return (
         ended.ru_utime
         + ended.ru_stime
