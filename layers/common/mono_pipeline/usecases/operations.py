@@ -17,6 +17,7 @@ from mono_pipeline.usecases.maintenance import Maintenance
 from mono_pipeline.usecases.paid_calls import PaidCalls
 from mono_pipeline.usecases.preflight import Preflight
 from mono_pipeline.usecases.reauthorisation import reauth_link
+from mono_pipeline.usecases.release_figures import ReleaseFigures
 from mono_pipeline.usecases.release_log import ReleaseLog
 from mono_pipeline.usecases.release_observation import ReleaseObservation
 from mono_pipeline.usecases.shadow_sync import ShadowSync
@@ -71,6 +72,9 @@ class Operations:
             "releases.observe": lambda event, _deadline: ReleaseObservation(self._with).observe(event),
             "releases.cohort": lambda event, _deadline: ReleaseObservation(self._with).cohort(event),
             "releases.starts": lambda event, _deadline: ReleaseObservation(self._with).starts(event),
+            "releases.timeline": lambda event, _deadline: ReleaseFigures(self._with.database).timeline(event),
+            "releases.verdicts": lambda event, _deadline: ReleaseFigures(self._with.database).verdicts(event),
+            "releases.letters": lambda event, _deadline: ReleaseFigures(self._with.database).letters(event),
             "freshness.slo": lambda event, _deadline: FreshnessOperations(self._with).set_slo(event),
         }
         try:

@@ -39,7 +39,7 @@ class ReleaseObservation:
         `baseline_seconds` before the window. `accounts` tells how each account of a named canary stands.
         Raises InvalidInput, AccountUnknown.
         """
-        since, baseline = _instant(event, "since"), _seconds(event, "baseline_seconds", 3_600.0)
+        since, baseline = instant_of(event, "since"), _seconds(event, "baseline_seconds", 3_600.0)
         named = self._present(event)
         is_canary = _named(named) if named else _added(event)
         seen = self._look.ended_runs(since=since, baseline_from=since - timedelta(seconds=baseline))
@@ -74,7 +74,7 @@ class ReleaseObservation:
         """What began after `since`; without it, the clock alone: `now` is the database's."""
         if event.get("since") is None:
             return {"now": self._look.now().isoformat()}
-        since = _instant(event, "since")
+        since = instant_of(event, "since")
         starts = self._look.starts(since=since)
         last = starts.last_started_at
         return {
@@ -121,7 +121,8 @@ def _rule(event: Event, name: str) -> FlagReading:
         raise InvalidInput(name, f"is no text of the flag: {malformed}") from malformed
 
 
-def _instant(event: Event, name: str) -> datetime:
+def instant_of(event: Event, name: str) -> datetime:
+    """Return the instant that an event names; raise InvalidInput for what is none, or has no zone."""
     try:
         instant = datetime.fromisoformat(str(event.get(name, "")))
     except ValueError:
