@@ -28,18 +28,19 @@ down: setup ## stop exactly what `make up` started
 	@$(PY) -m local.stack down
 
 .PHONY: check
-check: setup ## format, lint, types, architecture, template
+check: setup ## format, lint, types, architecture, templates, secrets: all that reads and runs nothing
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy functions layers monoctl local
 	@.venv/bin/lint-imports
 	@$(PY) -m local.template validate
-	@$(PY) -m local.static_checks quick
+	@./local/setup.sh checks
+	@$(PY) -m local.static_checks
 
 .PHONY: security
-security: setup ## checkov, bandit, semgrep, secrets, workflow, SBOM, licences
+security: setup ## of `make check`: templates, secrets, Python, workflow, SBOM, licences; none from memory
 	@./local/setup.sh checks
-	@$(PY) -m local.static_checks all
+	@$(PY) -m local.static_checks --anew
 
 .PHONY: audit
 audit: setup ## known vulnerabilities of what is locked (needs a network that allows it)

@@ -1,13 +1,16 @@
 """Checks that read and run nothing: templates, secrets, Python, workflows, licences. Offline, all of them.
 
-`python -m local.static_checks quick` takes seconds and is part of `make check`; `all` adds what needs an environment of
-its own (`local/setup.sh checks`) and is `make security`.
+`python -m local.static_checks` is part of `make check`: a check that had nothing to say, and whose command and files
+are the same as then, is not run again. With `--anew` (`make security`) each is. Most need an environment of their own
+(`local/setup.sh checks`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 EXPANDED: Final = ROOT / ".local" / "checks-output"
 TOOLS: Final = ROOT / ".local" / "checks" / "bin"
+BASELINE: Final = ROOT / "security" / "secrets.baseline"
 SBOM: Final = ("--sv", "1.6", "--output-reproducible", "--of", "JSON", "-o", ".local/sbom.json")
 # Every id of Mono's is 24 hexadecimal digits, and tests make up secrets: all files are searched for the forms of real
 # keys alone.
@@ -34,35 +38,75 @@ NO_GUESSES: Final = tuple(
 OURS: Final = ("functions", "layers/common/mono_pipeline", "monoctl", "local")
 
 
+_UPDATED: Final = 3  # detect-secrets-hook: nothing new, but lines have moved, and it wrote so into its baseline
+
+
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A command whose exit code 0 means that there is nothing to say."""
+    """A command that says by its exit code whether it found anything, and the files that its answer depends on.
+
+    Without `files` nobody knows what it depends on, and it is run each time.
+    """
 
     name: str
     command: tuple[str, ...]
+    files: tuple[Path, ...] = ()
+    good: tuple[int, ...] = (0,)
+
+    @property
+    def stamp(self) -> Path:
+        """Where it is written down that it had nothing to say."""
+        return EXPANDED / f"{self.name.replace(': ', '-').replace(' ', '-')}.ok"
+
+    def digest(self) -> str:
+        """Over the command, the locked versions of the tools, and each file."""
+        digest = hashlib.sha256("\0".join(self.command).encode())
+        for path in (ROOT / "uv.lock", *self.files):
+            digest.update(f"\0{path}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+    def had_nothing_to_say(self) -> bool:
+        """Of the same files, the last time."""
+        return bool(self.files) and self.stamp.exists() and self.stamp.read_text() == self.digest()
+
+    def run(self) -> bool:
+        """Whether there is nothing to say."""
+        self.stamp.unlink(missing_ok=True)
+        before = self.digest()
+        if subprocess.run(self.command, cwd=ROOT, env=_environment(), check=False).returncode not in self.good:
+            return False
+        if self.files:
+            self.stamp.write_text(before)
+        return True
 
 
-def quick() -> list[Check]:
-    """What runs in the project's own environment."""
-    expanded, _ = write_expanded()
-    infra = [str(path) for path in sorted((ROOT / "infra").glob("*.yaml"))]
+def checks() -> list[Check]:
+    """All of them."""
+    expanded, resolved = write_expanded()
+    infra = tuple(sorted((ROOT / "infra").glob("*.yaml")))
     lint = str(Path(sys.prefix) / "bin" / "cfn-lint")
+    sources = tuple(path for each in OURS for path in sorted((ROOT / each).rglob("*.py")))
+    statements = tuple(sorted((ROOT / "layers").rglob("*.sql")))
+    python = [str(ROOT / each) for each in OURS]
+    security = ROOT / "security"
+    locked = tuple(sorted(ROOT.glob("*/*/requirements.txt")))
     return [
         # W1020: samtranslator writes Fn::Sub around texts of its own that have no variable.
         # W2001: a parameter that SAM itself uses up, as the type of deployments; `sam validate` lints what is written.
-        Check(name="cfn-lint", command=(lint, "--ignore-checks", "W1020", "W2001", "--", str(expanded), *infra)),
-    ]
-
-
-def slow() -> list[Check]:
-    """What brings an environment of its own."""
-    _, resolved = write_expanded()
-    python = [str(ROOT / each) for each in OURS]
-    return [
-        Check(name="checkov", command=checkov(resolved)),
-        Check(name="bandit", command=(tool("bandit"), "-q", "-c", "security/bandit.yaml", "-r", *python)),
+        Check(
+            name="cfn-lint",
+            command=(lint, "--ignore-checks", "W1020", "W2001", "--", str(expanded), *map(str, infra)),
+            files=(expanded, *infra),
+        ),
+        Check(name="checkov", command=checkov(resolved), files=(resolved, *infra, security / "checkov.yaml")),
+        Check(
+            name="bandit",
+            command=(tool("bandit"), "-q", "-c", "security/bandit.yaml", "-r", *python),
+            files=(*sources, security / "bandit.yaml"),
+        ),
         Check(
             name="semgrep",
+            files=(*sources, *statements, security / "semgrep.yaml"),
             command=(
                 tool("semgrep"),
                 "scan",
@@ -75,19 +119,40 @@ def slow() -> list[Check]:
                 *python,
             ),
         ),
-        Check(name="detect-secrets: keys", command=(tool("detect-secrets-hook"), *NO_GUESSES, *tracked_files())),
+        *secrets(),
+        Check(
+            name="zizmor",
+            command=(tool("zizmor"), "--offline", "--no-progress", ".github/workflows"),
+            files=tuple(sorted((ROOT / ".github").rglob("*.yml"))),
+        ),
+        Check(
+            name="SBOM",
+            command=(tool("cyclonedx-py"), "requirements", *SBOM, "layers/common/requirements.txt"),
+        ),
+        Check(name="licences", command=(sys.executable, "-m", "local.licences"), files=locked),
+    ]
+
+
+def secrets() -> list[Check]:
+    """In what is tracked, and in all that ever was."""
+    tracked = tracked_files()
+    ours = [name for name in tracked if not name.startswith(("tests/", "bench/", "events/", "docs/"))]
+    baseline = EXPANDED / "secrets.baseline"  # a copy: the hook writes into it where lines have moved
+    shutil.copy(BASELINE, baseline)
+    hook = tool("detect-secrets-hook")
+    return [
+        Check(
+            name="detect-secrets: keys",
+            command=(hook, *NO_GUESSES, *tracked),
+            files=tuple(ROOT / name for name in tracked),
+        ),
         Check(
             name="detect-secrets: words",
-            command=(
-                tool("detect-secrets-hook"),
-                "--baseline",
-                "security/secrets.baseline",
-                *(name for name in tracked_files() if not name.startswith(("tests/", "bench/", "events/", "docs/"))),
-            ),
+            command=(hook, "--baseline", str(baseline), *ours),
+            files=(BASELINE, *(ROOT / name for name in ours)),
+            good=(0, _UPDATED),
         ),
-        Check(name="zizmor", command=(tool("zizmor"), "--offline", "--no-progress", ".github/workflows")),
-        Check(name="SBOM", command=(tool("cyclonedx-py"), "requirements", *SBOM, "layers/common/requirements.txt")),
-        Check(name="licences", command=(sys.executable, "-m", "local.licences")),
+        Check(name="keys in the history", command=(sys.executable, "-m", "local.history_keys")),
     ]
 
 
@@ -121,11 +186,10 @@ def production() -> dict[str, object]:
 
 
 def tracked_files() -> list[str]:
-    """What git has, but locks and binary files: nothing else is published."""
+    """What git has, but locks, binary files and the list of what is no secret: nothing else is published."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607 - git from PATH
-    return [
-        name for name in listed.stdout.splitlines() if not name.endswith((".lock", ".png", ".svg", "requirements.txt"))
-    ]
+    left_out = (".lock", ".png", ".svg", "requirements.txt", BASELINE.name)
+    return [name for name in listed.stdout.splitlines() if not name.endswith(left_out) and (ROOT / name).is_file()]
 
 
 def tool(name: str) -> str:
@@ -133,15 +197,17 @@ def tool(name: str) -> str:
     return str(TOOLS / name)
 
 
-def run(checks: Sequence[Check]) -> int:
-    """Run each, say how long it took, and return 1 where one had something to say."""
-    failed = []
-    for check in checks:
+def run(given: Sequence[Check], *, anew: bool) -> int:
+    """Run each, or all but those that are known to have nothing to say; say how long it took; 1 where one had."""
+    failed = False
+    for check in given:
         began = time.monotonic()
-        outcome = subprocess.run(check.command, cwd=ROOT, env=_environment(), check=False)
-        print(f"{check.name}: {'ok' if outcome.returncode == 0 else 'FAILED'} ({time.monotonic() - began:.1f} s)")
-        if outcome.returncode:
-            failed.append(check.name)
+        if not anew and check.had_nothing_to_say():
+            print(f"{check.name}: ok (nothing has changed)")
+            continue
+        good = check.run()
+        print(f"{check.name}: {'ok' if good else 'FAILED'} ({time.monotonic() - began:.1f} s)", flush=True)
+        failed |= not good
     return 1 if failed else 0
 
 
@@ -151,17 +217,14 @@ def _environment() -> dict[str, str]:
 
 
 def main(argv: list[str]) -> int:
-    """`quick` or `all`."""
-    if argv not in (["quick"], ["all"]):
-        print("usage: python -m local.static_checks quick|all", file=sys.stderr)
+    """Nothing, or `--anew`."""
+    if argv not in ([], ["--anew"]):
+        print("usage: python -m local.static_checks [--anew]", file=sys.stderr)
         return 2
-    checks = quick()
-    if argv == ["all"]:
-        if not TOOLS.is_dir():
-            print("the checks have no environment yet: local/setup.sh checks", file=sys.stderr)
-            return 2
-        checks += slow()
-    return run(checks)
+    if not TOOLS.is_dir():
+        print("the checks have no environment yet: local/setup.sh checks", file=sys.stderr)
+        return 2
+    return run(checks(), anew=bool(argv))
 
 
 if __name__ == "__main__":
