@@ -100,5 +100,11 @@ def _wanted(session: Session, letters: Row, given: bool | None) -> bool:  # noqa
     if session.output.machine or not sys.stdin.isatty():
         session.output.note("the dead letters are kept: `monoctl dead-letters purge --type 'mono.fetch.*'`")
         return False
+    for group in letters["groups"]:
+        session.output.note(f"  {group['type']} {group['reason']}: {group['messages']}")
     messages = sum(group["messages"] for group in letters["groups"])
-    return typer.confirm(f"Take {messages} mono.fetch.* dead letters away (each is archived)?", err=True)
+    try:
+        return typer.confirm(f"Take {messages} mono.fetch.* dead letters away (each is archived)?", err=True)
+    except typer.Abort:  # Ctrl-C or Ctrl-D: what was proven is still to be said and recorded
+        session.output.note("the dead letters are kept")
+        return False
