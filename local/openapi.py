@@ -18,7 +18,7 @@ from mono_pipeline import __version__
 from mono_pipeline.adapters.webhook_settings import SHORTEST_WEBHOOK_SECRET
 from mono_pipeline.core.replay import Action
 from mono_pipeline.http.dead_letter_call import DeadLetterBody
-from mono_pipeline.http.sync_call import SyncBody
+from mono_pipeline.http.sync_call import FLAG_VERSION, SyncBody
 from mono_pipeline.http.webhook_call import LARGEST_BODY
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ ACCOUNT_ID: Final[Json] = {
     "description": "Mono's id of the account",
     "example": "66c5b3d2f9e7a1b4c8d0e2f3",
 }
+_NUMBER: Final[Json] = {"type": "string", "pattern": "^[0-9]+$"}
 _IAM: Final[list[Json]] = [{"iam": []}]
 _SECURITY_SCHEMES: Final[Json] = {
     "iam": {
@@ -63,6 +64,7 @@ class Operation:
     body: Json | None = None
     examples: Mapping[str, Json] = field(default_factory=dict)
     parameters: tuple[Json, ...] = ()
+    headers: Mapping[str, Json] = field(default_factory=dict)
     secured_by: str | None = None
 
 
@@ -101,10 +103,13 @@ def _operation(route: Route) -> Json:
         "operationId": described.id,
         "summary": described.summary,
         "security": [{described.secured_by: []}] if described.secured_by else [] if route.is_open else _IAM,
-        "responses": {str(code): _response(code, schema) for code, schema in described.responses.items()},
+        "responses": {
+            str(code): _response(code, schema, {} if schema is answers.GATEWAY else described.headers)
+            for code, schema in described.responses.items()
+        },
     }
     if not route.is_open:
-        told["responses"]["403"] = _response(HTTPStatus.FORBIDDEN, answers.GATEWAY)
+        told["responses"]["403"] = _response(HTTPStatus.FORBIDDEN, answers.GATEWAY, {})
     if described.parameters:
         told["parameters"] = list(described.parameters)
     if described.body is not None:
@@ -115,14 +120,15 @@ def _operation(route: Route) -> Json:
     return told
 
 
-def _response(code: int, schema: Json) -> Json:
+def _response(code: int, schema: Json, headers: Mapping[str, Json]) -> Json:
     told: Json = {
         "description": HTTPStatus(code).phrase,
         "content": {"application/json": {"schema": schema}},
     }
     if code == HTTPStatus.SERVICE_UNAVAILABLE:
-        seconds = {"type": "string", "pattern": "^[0-9]+$"}
-        told["headers"] = {"Retry-After": {"description": "Seconds to wait", "schema": seconds}}
+        headers = {"Retry-After": {"description": "Seconds to wait", "schema": _NUMBER}, **headers}
+    if headers:
+        told["headers"] = dict(headers)
     return told
 
 
@@ -169,6 +175,12 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         id="sync_banking_transactions",
         summary="Sync one account's transactions",
         body=_sync_body(),
+        headers={
+            FLAG_VERSION: {
+                "description": "SSM's version of the flag that the function acts by, where it has read one",
+                "schema": _NUMBER,
+            }
+        },
         responses={
             200: answers.named("Sync"),
             202: answers.named("Sync"),

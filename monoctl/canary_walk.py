@@ -9,6 +9,7 @@ from mono_pipeline.core.errors import InvalidInput, MalformedFlag
 from mono_pipeline.core.flag import EVERYONE, FlagChange
 from mono_pipeline.core.release import ReleaseEventKind
 from mono_pipeline.core.release_gate import GateDecision
+from monoctl.flag_propagation import PATIENCE_SECONDS
 from monoctl.release_window import Cohorts, look_document
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     type Row = dict[str, Any]
 
-PROPAGATION_SECONDS: Final = 30.0  # twice what is promised; then it is not seen, and said so
 _ASK_AGAIN: Final = 0.5
 
 
@@ -92,7 +92,7 @@ class CanaryWalk:
     def _seen_after(self, account: str, began: float) -> float | None:
         """Seconds until the API decides by the new value: it is asked for a sync until it does not defer it."""
         wiring = self._session.wiring
-        while wiring.monotonic() - began < PROPAGATION_SECONDS:
+        while wiring.monotonic() - began < PATIENCE_SECONDS:
             if self._session.reach.api.ask(account, start=None, end=None).status != "deferred":
                 return round(wiring.monotonic() - began, 2)
             wiring.pause(_ASK_AGAIN)

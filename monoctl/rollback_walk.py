@@ -12,6 +12,7 @@ from mono_pipeline.core.release import ReleaseEventKind, ReleaseStatus
 from mono_pipeline.usecases.flag_editor import FlagConflict
 from monoctl.dead_letter_walk import carry_through
 from monoctl.failure import EXPLAINED, explain
+from monoctl.flag_propagation import PROMISED_SECONDS
 from monoctl.release_book import existing_book
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     type Row = dict[str, Any]
     type Say = Callable[[str], None]
 
-PROMISED_SECONDS: Final = 15.0  # from a change of the flag to the last decision by the old value
 LETTERS: Final = "mono.fetch.*"
 _LOOK_SECONDS: Final = 1.0
 _ATTEMPTS: Final = 5

@@ -19,7 +19,7 @@ from mono_pipeline.core.errors import (
     PipelineError,
     RunUnknown,
 )
-from mono_pipeline.http.sync_call import Answer, answer, error_answer, read_sync_call, run_answer
+from mono_pipeline.http.sync_call import Answer, answer, error_answer, read_sync_call, run_answer, with_flag_version
 from mono_pipeline.usecases.sync_request import SyncRequest
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def sync() -> Response[str]:
     here.observer.correlate(_correlation_id())
     request = SyncRequest(flag=here.flag, observer=here.observer, connect=lambda: here.collaborators)
     asked = read_sync_call(app.current_event.decoded_body or "", correlation_id=_correlation_id())
-    return _response(answer(request.ask(asked, Deadline.after(INLINE_SECONDS)), _correlation_id()))
+    told = answer(request.ask(asked, Deadline.after(INLINE_SECONDS)), _correlation_id())
+    return _response(with_flag_version(told, here.flag.version))
 
 
 @app.get("/api/v1/banking/transactions/sync/<run_id>")
@@ -65,7 +66,7 @@ def failed(error: PipelineError) -> Response[str]:
     observer.event("mono.api.refused", None, error=type(error).__name__, correlation_id=_correlation_id())
     if isinstance(error, DependencyUnavailable | ConfigurationError):
         observer.failed(error)
-    return _response(error_answer(error, _correlation_id()))
+    return _response(with_flag_version(error_answer(error, _correlation_id()), environment().flag.version))
 
 
 @app.not_found

@@ -77,6 +77,7 @@ class SyncAnswer(_Wire):
     Attributes:
         run_id: the run that holds the account, with `already_running` only.
         retry_after: seconds to stay away, where the API says so.
+        flag_version: SSM's version of the flag that the API acted by; None where it does not say.
         document: the answer as it came.
     """
 
@@ -89,6 +90,7 @@ class SyncAnswer(_Wire):
     reason: str | None = None
     error: Problem | None = None
     retry_after: int | None = None
+    flag_version: int | None = None
     document: dict[str, Any] = Field(default_factory=dict, repr=False)
 
     @property

@@ -43,12 +43,16 @@ def _answer(response: httpx.Response) -> SyncAnswer:
     document = document_of(response)
     if "status" not in document:
         raise not_ours(response, document)
-    wait = response.headers.get("Retry-After", "")
-    retry_after = int(wait) if wait.isascii() and wait.isdigit() else None
+    told = {"retry_after": _number(response, "Retry-After"), "flag_version": _number(response, "Flag-Version")}
     try:
-        return SyncAnswer.model_validate({**document, "retry_after": retry_after, "document": document})
+        return SyncAnswer.model_validate({**document, **told, "document": document})
     except ValidationError as error:
         raise Unanswered(f"the API's answer is not of the form that this monoctl knows: {_field(error)}") from error
+
+
+def _number(response: httpx.Response, header: str) -> int | None:
+    text = response.headers.get(header, "")
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _field(error: ValidationError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -10,6 +11,7 @@ from rich.text import Text
 from mono_pipeline.core.flag import EVERYONE, FLAG_NAME, percentage_text
 from monoctl.console.tables import facts
 from monoctl.console.words import NOTHING, minute, stamp
+from monoctl.flag_propagation import PROMISED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from mono_pipeline.core.flag import FlagRule
     from mono_pipeline.usecases.flag_editor import FlagEdit, FlagVersion
+    from monoctl.flag_propagation import Propagation
+    from monoctl.flag_trail import Recorded
 
 
 def flag_view(flag: FlagVersion, parameter: str) -> RenderableType:
@@ -46,6 +50,28 @@ def edit_view(edit: FlagEdit) -> RenderableType:
             ("", Text(after.value, style="dim")),
         ]
     )
+
+
+def edit_document(edit: FlagEdit, propagation: Propagation | None, recorded: Recorded) -> dict[str, Any]:
+    """Return an edit as JSON; `propagation` is null where it was not measured, `release` where none is open."""
+    return {
+        "before": flag_document(edit.before),
+        "after": flag_document(edit.after),
+        "notes": list(edit.notes),
+        "propagation": None if propagation is None else asdict(propagation),
+        "release": recorded.release,
+        "problems": [] if recorded.problem is None else [recorded.problem],
+    }
+
+
+def propagation_view(propagation: Propagation | None) -> tuple[str, str]:
+    """Return when a change is in force, and how to colour that."""
+    if propagation is None:
+        return f"In force everywhere within {PROMISED_SECONDS:.0f} s.", ""
+    if propagation.seconds is None:
+        return f"Written, but not seen in force: {propagation.problem}.", "yellow"
+    late = f", later than the {PROMISED_SECONDS:.0f} s that are promised" if propagation.is_late else ""
+    return f"The functions act by it after {propagation.seconds:.1f} s{late}.", "red" if late else "green"
 
 
 def history_view(versions: Sequence[FlagVersion]) -> RenderableType:

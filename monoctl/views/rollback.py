@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from monoctl.console.tables import facts
-from monoctl.rollback_walk import PROMISED_SECONDS
+from monoctl.flag_propagation import PROMISED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

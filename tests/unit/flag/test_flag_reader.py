@@ -222,3 +222,25 @@ def test_many_threads_may_share_a_reader() -> None:
         thread.join(10)
 
     assert seen == [FlagReading(rule=EVERYONE, version=1)] * 8
+
+
+def test_the_version_that_decides_is_told_without_asking() -> None:
+    """None before the first reading, and once nothing decides any more; the last good one as long as that decides."""
+    ssm = Ssm("true")
+    reader = reader_of(ssm)
+    assert (reader.version, ssm.calls) == (None, 0)
+    reader.read()
+    ssm.write("flase")
+    assert reader.version == 1
+    ssm.now += CACHE_SECONDS
+    reader.read()
+    assert (reader.version, ssm.calls) == (2, 2)
+    ssm.write("true")
+    ssm.now += CACHE_SECONDS
+    reader.read()
+    ssm.up = False
+    ssm.now += LAST_GOOD_SECONDS - 1
+    reader.read()
+    assert reader.version == 3
+    ssm.now += 1
+    assert (reader.version, reader.read().off_for_everyone) == (None, True)

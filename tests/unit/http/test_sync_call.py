@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mono_pipeline.core import errors
 from mono_pipeline.core.booking import DateWindow
 from mono_pipeline.core.errors import InvalidInput
-from mono_pipeline.http.sync_call import answer, error_answer, read_sync_call, run_answer
+from mono_pipeline.http.sync_call import answer, error_answer, read_sync_call, run_answer, with_flag_version
 from mono_pipeline.usecases.sync_request import SyncAnswer
 
 ID = "686265c6c41fad92985e806c"
@@ -184,3 +184,14 @@ def test_what_the_caller_made_a_key_of_is_not_sent_back(key: str) -> None:
         read_sync_call(body, correlation_id="c")
 
     assert (refused.value.field, key in str(refused.value)) == ("body", False)
+
+
+def test_an_answer_names_the_flag_s_version_beside_its_own_headers() -> None:
+    """An error as well as a result; where none was read, nothing is claimed."""
+    unavailable = error_answer(errors.DependencyUnavailable("PostgreSQL"), "c")
+
+    code, body, headers = with_flag_version(unavailable, 7)
+
+    assert (code, body) == unavailable[:2]
+    assert headers == {"Retry-After": "5", "Flag-Version": "7"}
+    assert with_flag_version(unavailable, None) == unavailable

@@ -12,13 +12,18 @@ from rich.console import Console
 from mono_pipeline.core.flag import FlagRule, parse_flag
 from mono_pipeline.usecases.flag_editor import FlagVersion
 from monoctl.views.flag import history_view, meaning
-from tests.unit.monoctl.stand_ins import ACCOUNT, FakeReach, golden, monoctl, without_margins
+from tests.unit.monoctl.stand_ins import ACCOUNT, FakeReach, ScriptedOps, golden, monoctl, without_margins
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 LOCAL = "/mono-pipeline/local/MONO_TRANSACTIONS_ENABLED"
 OTHER = "64779d900000000000ab0002"
+
+
+def reach_of(ssm: Any, *, who: str = "ada@example.com") -> FakeReach:
+    """An environment without a release, and without an API: what is not waited for asks none."""
+    return FakeReach(ssm=ssm, ops=ScriptedOps(lambda *_: {"releases": []}), who=who)
 
 
 def value(ssm: SSMClient, name: str = LOCAL) -> str:
@@ -28,7 +33,7 @@ def value(ssm: SSMClient, name: str = LOCAL) -> str:
 
 def test_a_fresh_flag_is_off_for_everyone(ssm: SSMClient) -> None:
     """The template's own description stands where the reason would."""
-    said = monoctl("flag", "show", reach=FakeReach(ssm=ssm))
+    said = monoctl("flag", "show", reach=reach_of(ssm))
 
     assert said.exit_code == 0
     for part in ("off for everyone", "born off", LOCAL):
@@ -37,7 +42,7 @@ def test_a_fresh_flag_is_off_for_everyone(ssm: SSMClient) -> None:
 
 def test_machines_see_the_rule_and_its_version(ssm: SSMClient) -> None:
     """The percentage is in percent there too."""
-    reach = FakeReach(ssm=ssm)
+    reach = reach_of(ssm)
     monoctl("flag", "set", "--percentage", "12.5", "--allow", ACCOUNT, "--salt", "2026-11", reach=reach)
 
     document = json.loads(monoctl("--json", "flag", "show", reach=reach).stdout)
@@ -50,7 +55,7 @@ def test_machines_see_the_rule_and_its_version(ssm: SSMClient) -> None:
 
 def test_an_edit_shows_before_and_after(ssm: SSMClient) -> None:
     """With the versions, and what the operator should know."""
-    said = monoctl("flag", "set", "--allow", ACCOUNT, "--reason", "canary", reach=FakeReach(ssm=ssm))
+    said = monoctl("flag", "set", "--allow", ACCOUNT, "--reason", "canary", reach=reach_of(ssm))
 
     assert (said.exit_code, without_margins(said.stdout)) == (0, golden("flag_set"))
     assert "it is now on, for those named here only" in said.stderr
@@ -77,7 +82,7 @@ def test_every_option_changes_its_part_and_nothing_else(
     """The options are those of docs/flag.md."""
     ssm.put_parameter(Name=LOCAL, Value=before, Overwrite=True)
 
-    said = monoctl("flag", "set", *options, reach=FakeReach(ssm=ssm))
+    said = monoctl("flag", "set", *options, reach=reach_of(ssm))
 
     assert said.exit_code == 0
     assert parse_flag(value(ssm)) == after
@@ -99,14 +104,14 @@ def test_every_option_changes_its_part_and_nothing_else(
 )
 def test_a_change_that_makes_no_sense_is_refused_and_nothing_is_written(ssm: SSMClient, options: list[str]) -> None:
     """Exit code 2."""
-    assert monoctl("flag", "set", *options, reach=FakeReach(ssm=ssm)).exit_code == 2
+    assert monoctl("flag", "set", *options, reach=reach_of(ssm)).exit_code == 2
     assert value(ssm) == "false"
 
 
 @pytest.mark.parametrize("command", [["set", "true"], ["restore", "1"]])
 def test_prod_wants_a_reason(ssm: SSMClient, command: list[str]) -> None:
     """Nothing is written without one."""
-    reach, name = FakeReach(ssm=ssm), "/mono-pipeline/prod/MONO_TRANSACTIONS_ENABLED"
+    reach, name = reach_of(ssm), "/mono-pipeline/prod/MONO_TRANSACTIONS_ENABLED"
 
     said = monoctl("flag", *command, reach=reach, environment="prod")
 
@@ -132,7 +137,7 @@ def test_a_conflict_shows_both_values_and_cannot_be_told(ssm: SSMClient) -> None
             )
             return ssm.put_parameter(**request)
 
-    said = monoctl("flag", "set", "true", reach=FakeReach(ssm=Raced()))
+    said = monoctl("flag", "set", "true", reach=reach_of(Raced()))
 
     assert (said.exit_code, said.stdout) == (8, "")
     for part in ("bola", "'false'", "'true'", "monoctl flag restore 2"):
@@ -141,7 +146,7 @@ def test_a_conflict_shows_both_values_and_cannot_be_told(ssm: SSMClient) -> None
 
 def test_restore_brings_an_older_value_back_as_a_new_version(ssm: SSMClient) -> None:
     """After an automatic `false`, say."""
-    reach = FakeReach(ssm=ssm)
+    reach = reach_of(ssm)
     monoctl("flag", "set", "--percentage", "25", "--salt", "s", reach=reach)
     ssm.put_parameter(Name=LOCAL, Value="false", Overwrite=True, Description="alarm")
 
@@ -155,7 +160,7 @@ def test_restore_brings_an_older_value_back_as_a_new_version(ssm: SSMClient) -> 
 def test_a_malformed_flag_is_shown_as_what_it_is(ssm: SSMClient) -> None:
     """Off, and why; a part of it cannot be changed."""
     ssm.put_parameter(Name=LOCAL, Value="flase", Overwrite=True)
-    reach = FakeReach(ssm=ssm)
+    reach = reach_of(ssm)
 
     shown = monoctl("flag", "show", reach=reach)
 
@@ -196,7 +201,7 @@ def test_the_history_fits_80_columns_and_loses_nothing() -> None:
 
 def test_the_history_is_newest_first_and_as_long_as_asked_for(ssm: SSMClient) -> None:
     """SSM's own order is oldest first."""
-    reach = FakeReach(ssm=ssm)
+    reach = reach_of(ssm)
     monoctl("flag", "set", "true", "--reason", "launch", reach=reach)
     monoctl("flag", "set", "--off", "--reason", "incident", reach=reach)
 
@@ -223,5 +228,5 @@ def test_a_rule_is_said_in_words(text: str, said: str) -> None:
 
 def test_an_edit_needs_a_name(ssm: SSMClient) -> None:
     """Who did it is a part of the history."""
-    assert monoctl("flag", "set", "true", reach=FakeReach(ssm=ssm, who="")).exit_code == 2
+    assert monoctl("flag", "set", "true", reach=reach_of(ssm, who="")).exit_code == 2
     assert value(ssm) == "false"

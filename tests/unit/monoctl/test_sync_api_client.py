@@ -79,6 +79,15 @@ def test_a_wait_that_cannot_be_read_is_no_wait(wait: str) -> None:
     assert told(response).retry_after is None
 
 
+def test_the_version_of_the_flag_comes_in_a_header() -> None:
+    """An older server has none; what is no number is none either."""
+    document = answer_document("unknown_account")
+
+    assert told(httpx.Response(404, json=document, headers={"Flag-Version": "12"})).flag_version == 12
+    for headers in ({}, {"Flag-Version": "newest"}):
+        assert told(httpx.Response(404, json=document, headers=headers)).flag_version is None
+
+
 def test_a_field_of_a_newer_server_is_kept_for_machines() -> None:
     """An older monoctl does not fail on it."""
     assert told(httpx.Response(200, json=answer_document("accepted", colour="blue"))).document["colour"] == "blue"

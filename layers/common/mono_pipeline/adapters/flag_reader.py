@@ -55,6 +55,12 @@ class FlagReader:
         self._known: _Known | None = None
         self._lock = Lock()
 
+    @property
+    def version(self) -> int | None:
+        """SSM's version of the value that decides now, without asking; None where nothing was read, or none decides."""
+        known = self._known
+        return None if known is None else _reading(known, self._monotonic()).version
+
     def read(self, *, max_age: float = CACHE_SECONDS) -> FlagReading:
         """Return what is known of the flag now, at most `max_age` seconds old unless it is stale."""
         now = self._monotonic()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 OPERATION: Final = "sync_banking_transactions"
 UNAVAILABLE_RETRY_SECONDS: Final = 5
+FLAG_VERSION: Final = "Flag-Version"  # a header: SSM's version of the flag that the function acts by as it answers
 _STATUS_CODES: Final = {
     "completed": 200,
     "incomplete": 200,
@@ -91,6 +92,12 @@ def error_answer(error: PipelineError, correlation_id: str) -> Answer:
     body = {"operation": OPERATION, "status": name, **_more(error), "error": {"code": name, "message": _message(error)}}
     headers = {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)} if code == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return code, {**body, "correlation_id": correlation_id}, headers
+
+
+def with_flag_version(parts: Answer, version: int | None) -> Answer:
+    """An answer that says by which version of the flag it was given, if by any: so a change is seen to arrive."""
+    code, body, headers = parts
+    return code, body, headers if version is None else {**headers, FLAG_VERSION: str(version)}
 
 
 def run_on_the_wire(run: dict[str, Any]) -> dict[str, Any]:
