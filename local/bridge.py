@@ -6,7 +6,7 @@ import asyncio
 import json
 import subprocess
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Self
 
@@ -44,26 +44,49 @@ class Bridge:
     def __init__(self, gateway: str, ports: Sequence[int]) -> None:
         self._gateway = gateway
         self._ports = ports
+        self._servers: list[asyncio.Server] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        for port in self._ports:
-            opening = asyncio.start_server(_carrier(port), self._gateway, port)
-            asyncio.run_coroutine_threadsafe(opening, self._loop).result(10)
+        try:
+            asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+        self._loop.close()
+
+    async def _open(self) -> None:
+        for port in self._ports:
+            self._servers.append(await asyncio.start_server(_carrier(port), self._gateway, port))
+
+    async def _close(self) -> None:
+        """Nothing is taken any more, and what is under way is cut."""
+        for server in self._servers:
+            server.close()
+            server.close_clients()
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        for server in self._servers:
+            await server.wait_closed()
+        await asyncio.sleep(0)  # a socket is closed by the loop, after its transport
 
 
 def _carrier(port: int) -> Carry:
     async def carry(near_in: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
-        far_in, far_out = await asyncio.open_connection(LOOPBACK, port)
-        with suppress(OSError):
-            await asyncio.gather(_copy(near_in, far_out), _copy(far_in, near_out))
+        with closing(near_out):
+            far_in, far_out = await asyncio.open_connection(LOOPBACK, port)
+            with closing(far_out), suppress(OSError):
+                await asyncio.gather(_copy(near_in, far_out), _copy(far_in, near_out))
 
     return carry
 
@@ -72,4 +95,4 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
     while octets := await source.read(65_536):
         target.write(octets)
         await target.drain()
-    target.close()
+    target.write_eof()

@@ -16,8 +16,9 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 PORT: Final = 3001
 INSIDE: Final = Path(__file__).parent / "inside_container"  # a layer: python/sitecustomize.py
 _START_SECONDS: Final = 180.0
+_HISTORY_SECONDS: Final = 120.0
+_TRANSACTIONS: Final = 300
+_WARM_SYNCS: Final = 5
 _SYNC: Final = "/api/v1/banking/transactions/sync"
 
 
@@ -133,27 +137,43 @@ def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path
 
 
 def measure(record: Mapping[str, Any], address: str) -> list[ResultRow]:
-    """Sync one account through SAM local: the first call starts a container, later ones find it warm."""
+    """Sync one account, as each day does, through SAM local: the first call starts a container, others find it warm.
+
+    Its first history is read by the embedded stack, whose queue SAM local has no consumer for.
+
+    Raises:
+        TimeoutError: the first history was not read in time.
+    """
     name = f"/mono-pipeline/local/{FLAG_NAME}"
     ssm_client(record["aws_endpoint_url"]).put_parameter(Name=name, Value="true", Type="String", Overwrite=True)
-    bank = SandboxClient(record["sandbox"])
-    account = str(bank.create_account(transactions=120)["id"])
-    rows: list[ResultRow] = []
+    with closing(SandboxClient(record["sandbox"])) as bank:
+        account = str(bank.create_account(transactions=_TRANSACTIONS)["id"])
+    _bring_in(record, account)
     with httpx.Client(base_url=address, timeout=600, trust_env=False) as http:
+        began = time.monotonic()
         health = _first_answer(http)
-        rows.append(
-            ResultRow(id="health", what="GET /health", value=health.status_code, goal=200, ok=health.is_success)
-        )
-        _bring_in(record, account)
-        for kind in ("cold", "full", "warm"):
+        rows = [ResultRow(id="health", what="GET /health", value=health.status_code, goal=200, ok=health.is_success)]
+        what = "until the first answer: an image with the layers, where there is none yet, and a container"
+        rows.append(ResultRow(id="start", what=what, value=round(time.monotonic() - began, 2), unit="s"))
+        seconds: list[float] = []
+        for _ in range(1 + _WARM_SYNCS):
             began = time.monotonic()
             answer = http.post(_SYNC, json={"account_id": account})
-            seconds = round(time.monotonic() - began, 2)
-            done = answer.status_code in {200, 202, 409}
-            what = f"{kind} sync: {answer.status_code} {answer.json().get('status')}"
-            rows.append(ResultRow(id=kind, what=what, value=seconds, unit="s", goal=180, ok=done))
-    bank.close()
+            seconds.append(time.monotonic() - began)
+            told = answer.json()
+            run = told.get("run") or {}
+            whole = answer.status_code == httpx.codes.OK and run["counts"]["seen"] == run["mono_total"] > 0
+            if not whole or run["verdict"]["kind"] != "verified":
+                what = f"a sync that completes: {answer.status_code} {told}"
+                return [*rows, ResultRow(id="sync", what=what, value=answer.status_code, goal=200, ok=False)]
+    rows.append(_time("first", "the first sync in a container", seconds[0]))
+    rows.append(_time("warm", f"a warm sync, the median of {_WARM_SYNCS}", median(seconds[1:])))
+    rows.append(_time("warm-slowest", f"the slowest of {_WARM_SYNCS} warm ones", max(seconds[1:])))
     return rows
+
+
+def _time(name: str, what: str, seconds: float) -> ResultRow:
+    return ResultRow(id=name, what=f"{what}: completed, verified", value=round(seconds, 2), unit="s")
 
 
 def _first_answer(http: httpx.Client, *, tries: int = 5) -> httpx.Response:
@@ -171,6 +191,14 @@ def _bring_in(record: Mapping[str, Any], account: str) -> None:
     url = f"{record['lambda_endpoint_url']}/2015-03-31/functions/mono-pipeline-local-ops/invocations"
     event = {"action": "accounts.import", "account_ids": [account]}
     httpx.post(url, json=event, timeout=60, trust_env=False).raise_for_status()
+    end = time.monotonic() + _HISTORY_SECONDS
+    with httpx.Client(base_url=record["http"], timeout=60, trust_env=False) as http:
+        while time.monotonic() < end:
+            answer = http.post(_SYNC, json={"account_id": account})
+            if answer.status_code == httpx.codes.OK:
+                return
+            time.sleep(0.5)
+    raise TimeoutError(f"the first history was not read: {answer.status_code} {answer.text}")
 
 
 def main(argv: list[str]) -> int:
