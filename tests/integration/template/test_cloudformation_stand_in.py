@@ -178,7 +178,8 @@ def test_cloudwatch_takes_every_alarm(template: Template) -> None:
     client = boto3.client("cloudwatch", region_name=REGION)
     alarms = list(template.resolved("AWS::CloudWatch::Alarm"))
     for logical_id, properties in alarms:
-        client.put_metric_alarm(AlarmName=logical_id, **properties)
+        # a parameter is a string until CloudFormation gives it the property's type
+        client.put_metric_alarm(AlarmName=logical_id, **{**properties, "Threshold": float(properties["Threshold"])})
     assert len(client.describe_alarms()["MetricAlarms"]) == len(alarms) > 5
 
 

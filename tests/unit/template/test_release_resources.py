@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -112,13 +113,13 @@ def test_the_hook_answers_for_these_deployments_alone(template: Template) -> Non
 
 
 def test_three_alarms_start_the_rollback_and_nothing_else_does(template: Template) -> None:
-    """Errors, mismatch, dead letters; when they begin, not when they end; and it can be turned off."""
+    """Errors, mismatch, many dead letters; when they begin, not when they end; and it can be turned off."""
     (rule,) = resources(template, "AWS::Events::Rule").values()
     alarm_arn = template.arn("cloudwatch", f"alarm:{template.stack_name}-")
     assert {arn.removeprefix(alarm_arn) for arn in rule["EventPattern"]["resources"]} == {
         "WorkerErrorsAlarm",
         "MismatchAlarm",
-        "DeadLettersAlarm",
+        "ManyDeadLettersAlarm",
     }
     assert rule["EventPattern"]["source"] == ["aws.cloudwatch"]
     assert rule["EventPattern"]["detail-type"] == ["CloudWatch Alarm State Change"]
@@ -128,6 +129,34 @@ def test_three_alarms_start_the_rollback_and_nothing_else_does(template: Templat
     assert target["Arn"] == template.arn("states", "stateMachine:mono-pipeline-prod-automatic-rollback")
     off = Template.expand(parameters={"AutomaticRollback": "false"})
     assert next(iter(resources(off, "AWS::Events::Rule").values()))["State"] == "DISABLED"
+
+
+def fires(alarm: dict[str, Any], value: float) -> bool:
+    """Whether a value of one period fires an alarm."""
+    assert alarm["EvaluationPeriods"] == 1
+    comparison = {"GreaterThanThreshold": operator.gt, "GreaterThanOrEqualToThreshold": operator.ge}
+    return comparison[alarm["ComparisonOperator"]](value, float(alarm["Threshold"]))
+
+
+def test_one_dead_letter_is_told_and_turns_nobody_off(template: Template) -> None:
+    """One account that gives up is one bank's trouble: somebody hears of it, and the others go on."""
+    alarms = resources(template, "AWS::CloudWatch::Alarm")
+    one, many = alarms["DeadLettersAlarm"], alarms["ManyDeadLettersAlarm"]
+    assert fires(one, 1)
+    assert [letters for letters in range(8) if fires(many, letters)] == [5, 6, 7]
+    strict = resources(
+        Template.expand(parameters={"Environment": "prod", "RollbackDeadLetters": "1"}), "AWS::CloudWatch::Alarm"
+    )["ManyDeadLettersAlarm"]
+    assert (fires(strict, 0), fires(strict, 1)) == (False, True)
+    assert _dimensions(one) == _dimensions(many)
+
+
+def test_letters_that_wait_neither_turn_the_flag_off_nor_hide_those_that_come(template: Template) -> None:
+    """Counted is what is sent in a quarter of an hour; a level would stay, and an alarm that stays starts nothing."""
+    many = resources(template, "AWS::CloudWatch::Alarm")["ManyDeadLettersAlarm"]
+    assert (many["Namespace"], many["MetricName"], many["Statistic"]) == ("AWS/SQS", "NumberOfMessagesSent", "Sum")
+    assert many["Period"] == 900
+    assert many["TreatMissingData"] == "notBreaching"
 
 
 def test_what_rolls_back_may_read_and_write_the_flag_and_do_nothing_else(template: Template) -> None:
