@@ -1,4 +1,4 @@
-"""However many webhooks an account has, they start five runs in an interval; what they tell of is read after it."""
+"""However many webhooks an account has, they start a few runs in an interval; what they tell of is read after it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.sandbox.transport import SandboxTransport
-from mono_pipeline.usecases.lifecycle import RUNS_IN_AN_INTERVAL
-from tests.webhook_life import drain, hear
+from mono_pipeline.usecases.lifecycle import RUNS_IN_AN_INTERVAL, URGENT_RUNS_IN_AN_INTERVAL
+from tests.webhook_life import drain, hear, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +106,25 @@ def test_a_link_that_stands_otherwise_is_read_at_once(pipeline: Pipeline) -> Non
     hear(pipeline, dead)
 
     assert by_webhooks(pipeline, account) == runs + 1
+    assert pipeline.stored(account) == pipeline.truth(account)
+
+
+def test_a_link_that_breaks_and_heals_by_turns_is_read_ten_times_an_interval(pipeline: Pipeline) -> None:
+    """Each turn is written down as it comes; the reading of the last one follows when the interval is over."""
+    account = pipeline.link(transactions=5)
+    pipeline.sync(account)
+    for turn in range(31):
+        pipeline.let_pass(seconds=1)
+        body = news(pipeline, account)
+        body["data"]["meta"]["sync_status"] = "SUCCESSFUL" if turn % 2 else "REAUTHORISATION_REQUIRED"
+        hear(pipeline, body)
+        drain(pipeline)
+        assert status(pipeline, account) == ("linked" if turn % 2 else "reauth_required")
+    assert by_webhooks(pipeline, account) == URGENT_RUNS_IN_AN_INTERVAL
+
+    pipeline.let_pass(seconds=INTERVAL + 1)
+    pipeline.tick()
+    pipeline.drain()
     assert pipeline.stored(account) == pipeline.truth(account)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SECOND_LOOK_SECONDS: Final = 600.0  # banks lag behind a new link; a tick or two later is soon enough
 RUNS_IN_AN_INTERVAL: Final = 5  # a link that is made, refreshed or signed in to is told of by two or three events
+URGENT_RUNS_IN_AN_INTERVAL: Final = 10  # of all: a link that breaks and heals by turns does not read without end
 _WAITING_AT_ONCE: Final = 50
 _LANDINGS: Final = {
     Landing.KNOWN: Effect.NOTED,
@@ -214,14 +215,14 @@ class Lifecycle:
         """A run that sees what the event tells of: asked for already, begun since, or new; and what is left to read.
 
         None where so many events came that a tick asks for it, when its time has come; an `urgent` one, of a link that
-        stands otherwise than before, is read at once.
+        stands otherwise than before, is put off later than others.
         """
         if run_id is not None:
             return run_id, RunKind.FULL
         covering = self._inbox.covering_run(account.id, sighting.received_at)
         if covering is not None:
             return covering["run_id"], RunKind(covering["kind"]) if covering["waiting"] else None
-        if not urgent and self._put_off(account):
+        if self._put_off(account, urgent=urgent):
             return None, None
         first = not account.was_read and not self._with.runs.has_open(account.id)
         kind = RunKind.FULL if first else RunKind.INCREMENTAL
@@ -234,10 +235,12 @@ class Lifecycle:
         )
         return asked, kind
 
-    def _put_off(self, account: LinkedAccount) -> bool:
-        interval = self._with.settings.webhook_interval_seconds
+    def _put_off(self, account: LinkedAccount, *, urgent: bool) -> bool:
         return self._inbox.put_off_read(
-            account.id, requested_by=WEBHOOK, runs=RUNS_IN_AN_INTERVAL, interval_seconds=interval
+            account.id,
+            requested_by=WEBHOOK,
+            runs=URGENT_RUNS_IN_AN_INTERVAL if urgent else RUNS_IN_AN_INTERVAL,
+            interval_seconds=self._with.settings.webhook_interval_seconds,
         )
 
     def _find(self, mono_account_id: str) -> Account | None:
