@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,13 @@ from uuid import UUID
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
+from local.sandbox.transport import SandboxTransport
 from mono_pipeline.adapters.postgres import Database
-from mono_pipeline.adapters.queue import FetchRequested
+from mono_pipeline.adapters.queue import FetchRequested, WebhookReceived
 from mono_pipeline.core.dead_letter import FetchFailed
 from mono_pipeline.core.errors import DatabaseUnavailable, LeaseLost, ParametersUnavailable, QueueUnavailable
 from mono_pipeline.core.replay import Action
+from mono_pipeline.core.webhook_event import RETRIEVABLE, WebhookKind, read_webhook_event
 from mono_pipeline.usecases.account_sync import AccountSync
 from mono_pipeline.usecases.wake_up import Served
 from tests.dead_letter_desk import Dies, DyingQueue, SqsDown
@@ -22,6 +25,8 @@ from tests.faults.invocation import record, wake_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import httpx
 
     from tests.dead_letter_desk import DeadLetterDesk
     from tests.harness import Pipeline
@@ -118,21 +123,33 @@ def test_L06_the_second_stands_down(pipeline: Pipeline, seen: Callable[[str], No
 
 
 def test_L06_the_first_thaws_after_its_lease(pipeline: Pipeline, seen: Callable[[str], None]) -> None:
-    """It was frozen longer than its lease: the second has done the work, and nothing of the first is written."""
+    """Frozen with a page in its hands for longer than its lease: what the second has read since is not written over."""
     account = pipeline.link(transactions=30)
-    first, second = pipeline.worker, pipeline.new_worker()
+    second = pipeline.new_worker()
     pipeline.request(account)
+    served: list[Served] = []
+    after: list[dict[str, list[Any]]] = []
+
+    class Freezes(SandboxTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            """Hand page 1 over when a row of it has changed, and the second has read it."""
+            page = super().handle_request(request)
+            if request.url.params.get("page") == "1" and not served:
+                pipeline.let_pass(seconds=pipeline.settings.lease_seconds + 1)
+                changed = pipeline.page_ids(account, 1)[0]
+                pipeline.sandbox.amend(account, transaction=changed, changes={"category": "new"}, rerun_balances=False)
+                served.append(pipeline.wake(account, worker=second, message=pipeline.from_schedule(account)))
+                after.append(everything(pipeline))
+            return page
+
+    first = pipeline.new_worker(Freezes(pipeline.sandbox))
     leased = first.runs.claim(first.accounts.find(account).id, flag_reason="DEFAULT")
     assert leased is not None
-    pipeline.let_pass(seconds=pipeline.settings.lease_seconds + 1)
-
-    served = pipeline.wake(account, worker=second, message=pipeline.from_schedule(account))
-    before = everything(pipeline)
     with pytest.raises(LeaseLost):
         AccountSync(first).run(leased, pipeline.soon())
 
-    assert served is Served.DONE
-    assert everything(pipeline) == before
+    assert served == [Served.DONE]
+    assert everything(pipeline) == after[0]
     assert pipeline.stored(account) == pipeline.truth(account)
     seen("taken over; the first was refused")
 
@@ -447,7 +464,24 @@ def test_L09_what_is_not_meant_is_visible_at_once(
 
 
 def test_L12_every_message_of_ours_is_short(seen: Callable[[str], None]) -> None:
-    """With the longest that a field may hold."""
+    """With the longest that a field may hold; an event's come from outside, and are cut or left out as they are read."""
+    told = {
+        "event": "mono.accounts." + "a" * 50,
+        "event_id": "e" * 64,
+        "timestamp": "2026-01-27T21:00:39.588123+00:00",
+        "data": {
+            "account": {"_id": "a" * 24, "name": "n" * 9_000},
+            "meta": {
+                "sync_status": "REAUTHORISATION_REQUIRED",
+                "data_status": "UNAVAILABLE",
+                "retrieved_data": [*RETRIEVABLE, *["x" * 99] * 99],
+                "has_new_data": True,
+                "job_id": "f" * 24,
+                "ref": "r" * 5_000,
+            },
+        },
+    }
+    event = replace(read_webhook_event(json.dumps(told).encode()), kind=WebhookKind.REAUTHORISATION_REQUIRED)
     longest = max(
         len(FetchRequested(account_id="a" * 24, correlation_id="c" * 64, requested_by="r" * 64, hop=8).body()),
         len(
@@ -459,7 +493,10 @@ def test_L12_every_message_of_ours_is_short(seen: Callable[[str], None]) -> None
                 streak=2**31,
             ).body()
         ),
+        len(WebhookReceived(event=event, account_id="a" * 24, correlation_id="c" * 64).body()),
     )
 
+    assert event.name is not None
+    assert event.has_event_id
     assert longest <= 2_048
     seen(f"{longest} bytes at the most")
