@@ -464,7 +464,7 @@ def test_L09_what_is_not_meant_is_visible_at_once(
 
 
 def test_L12_every_message_of_ours_is_short(seen: Callable[[str], None]) -> None:
-    """With the longest that a field may hold; an event's come from outside, and are cut or left out as they are read."""
+    """With the longest that a field may hold; those of an event come from outside, and are left out where too long."""
     told = {
         "event": "mono.accounts." + "a" * 50,
         "event_id": "e" * 64,
