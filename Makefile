@@ -125,6 +125,11 @@ monitoring-test: build ## the real chain: log lines, exporter, Prometheus, alert
 monitoring-promtool3: ## the alert rules' tests with Prometheus 3 (builds promtool, eight minutes)
 	@monitoring/promtool3.sh
 
+.PHONY: browser
+browser: ## install Chromium, which the test of the release report opens it in (Debian or Ubuntu, as root)
+	@command -v chromium >/dev/null || \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y chromium fonts-dejavu-core >/dev/null; }
+
 .PHONY: clean
 clean: down ## remove what was built and downloaded
 	@rm -rf .venv .local .aws-sam

@@ -16,6 +16,7 @@ from monoctl.commands import (
     preflight,
     promote,
     release,
+    report,
     rollback,
     secrets,
     sync,
@@ -48,6 +49,7 @@ app.command("watch")(watch.watch)
 app.command("promote")(promote.promote)
 app.command("rollback")(rollback.rollback)
 app.add_typer(release.app, name="release")
+app.command("report")(report.report)
 app.command("preflight")(preflight.check)
 app.command("logs")(logs.logs)
 

@@ -10,6 +10,7 @@ from monoctl.reach.deployment import QUEUES, SCHEDULES
 
 if TYPE_CHECKING:
     from monoctl.preflight.grounds import Grounds
+    from monoctl.reach.deployment import Deployment
 
 _DEAD: Final = "dead-letters"
 _DEPLOY: Final = "deploy template.yaml again: somebody changed it by hand"
@@ -41,13 +42,18 @@ def queues(grounds: Grounds) -> Found:
 
 def dead_letters(grounds: Grounds) -> Found:
     """There are none: what failed before must not be taken for the release's."""
-    attributes = grounds.deployment.queue(_DEAD)
-    if attributes is None:
+    waiting = waiting_letters(grounds.deployment)
+    if waiting is None:
         return cannot_tell("there is no such queue", "deploy template.yaml")
-    waiting = sum(int(attributes.get(state, 0)) for state in _STATES)
     if waiting:
         return failed(f"{waiting:,} wait", f"monoctl --env {grounds.environment} dead-letters inspect")
     return passed("none")
+
+
+def waiting_letters(deployment: Deployment) -> int | None:
+    """Return how many dead letters there are, those in flight included; None where there is no such queue."""
+    attributes = deployment.queue(_DEAD)
+    return None if attributes is None else sum(int(attributes.get(state, 0)) for state in _STATES)
 
 
 def schedules(grounds: Grounds) -> Found:
