@@ -102,3 +102,16 @@ def test_the_password_is_never_in_the_url() -> None:
     assert (remote.port, remote.ssl_context is not None, remote.password is not None) == (5433, True, True)
     assert remote.ssl_context is not None
     assert remote.ssl_context.check_hostname
+
+
+def test_a_token_of_iam_is_made_at_each_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is good for 15 minutes, and a connection that was lost is made again long after."""
+    for name, value in (("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b"), ("EC2_METADATA_DISABLED", "true")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    url = "postgresql://monitor@db.example/mono_pipeline"
+    remote = address_of(url, {"AWS_REGION": "eu-west-1"}, iam=True)
+    assert remote.password is not None
+    token = remote.password()
+    assert token.startswith("db.example:5432/?Action=connect&DBUser=monitor&")
+    assert "eu-west-1%2Frds-db" in token
+    assert remote.ssl_context is not None

@@ -12,7 +12,7 @@ from local.monthly_cost import load, markdown, months
 from local.template import ROOT, TEMPLATE, Template
 
 STACKS: Final = {path.stem: dict(yaml_parse(path.read_text())) for path in sorted((ROOT / "infra").glob("*.yaml"))}
-ACTIONS_WITHOUT_RESOURCES: Final = {"cloudwatch:ListMetrics", "cloudwatch:GetMetricData"}
+ACTIONS_WITHOUT_RESOURCES: Final = {"cloudwatch:ListMetrics", "cloudwatch:GetMetricData", "ecr:GetAuthorizationToken"}
 GUIDE: Final = (ROOT / "docs" / "deploy.md").read_text()
 # Connections that are not the functions' of template.yaml: the migrations' one, and the account exporter's.
 OTHERS: Final = 2
@@ -75,13 +75,14 @@ def test_functions_reach_https_and_the_database_and_nobody_reaches_them() -> Non
     assert "CidrIp" not in more[0]
 
 
-def test_the_database_lets_in_three_groups_and_no_address() -> None:
-    """Functions, readers, and itself for the proxy."""
+def test_the_database_lets_in_four_groups_and_no_address() -> None:
+    """Functions, readers, the account exporter, and itself for the proxy."""
     assert "SecurityGroupIngress" not in of_kind("network", "AWS::EC2::SecurityGroup")["DatabaseGroup"]
     rules = of_kind("network", "AWS::EC2::SecurityGroupIngress").values()
     assert {rule["SourceSecurityGroupId"]["Ref"] for rule in rules} == {
         "FunctionsGroup",
         "ReaderGroup",
+        "AccountExporterGroup",
         "DatabaseGroup",
     }
     assert not [rule for rule in rules if "CidrIp" in rule]
@@ -89,7 +90,7 @@ def test_the_database_lets_in_three_groups_and_no_address() -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_roles_name_what_they_may_do(stack: str) -> None:
-    """`*` only for two actions of CloudWatch that know no resources."""
+    """`*` only for the actions of CloudWatch and ECR that know no resources."""
     documents = [
         policy["PolicyDocument"]
         for role in of_kind(stack, "AWS::IAM::Role").values()
