@@ -1,4 +1,4 @@
-"""A release on the built artifacts: from nobody to everybody, a canary whose bank fails, everybody out under load."""
+"""A release on the built artifacts: from nobody to everybody, canaries that break, everybody out under load."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +25,7 @@ from mono_pipeline.adapters.postgres import Database, DatabaseAddress
 from mono_pipeline.core.flag import bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 type Monoctl = Callable[..., subprocess.CompletedProcess[str]]
@@ -63,8 +65,7 @@ def sandbox(stack: EmbeddedStack) -> Iterator[SandboxClient]:
 @pytest.fixture
 def database(stack: EmbeddedStack) -> Iterator[Database]:
     """A look into the stack's database."""
-    url = httpx.URL(stack.record["database_url"])
-    opened = Database(DatabaseAddress(host=url.host, port=url.port or 0, database=url.path[1:], user=url.username))
+    opened = database_of(stack)
     yield opened
     opened.close()
 
@@ -72,6 +73,17 @@ def database(stack: EmbeddedStack) -> Iterator[Database]:
 @pytest.fixture
 def monoctl(stack: EmbeddedStack, tmp_path: Path) -> Monoctl:
     """The command line in a folder beside the stack."""
+    return commands(stack, tmp_path)
+
+
+def database_of(stack: EmbeddedStack) -> Database:
+    """A connection as the owner."""
+    url = httpx.URL(stack.record["database_url"])
+    return Database(DatabaseAddress(host=url.host, port=url.port or 0, database=url.path[1:], user=url.username))
+
+
+def commands(stack: EmbeddedStack, tmp_path: Path) -> Monoctl:
+    """The command line in this folder."""
     (tmp_path / ".local").symlink_to(stack.settings.state_dir)
     environment = {
         "PATH": os.environ["PATH"],
@@ -183,6 +195,97 @@ def test_from_nobody_to_everybody_and_a_canary_whose_bank_fails(
     assert failures == [{"id": broken}]
 
 
+@dataclass(frozen=True)
+class Fleet:
+    """Accounts whose histories were read: one to break for each reason, one that is on, one that is off."""
+
+    broken: dict[str, str]
+    rest: str
+    off: str
+
+    @property
+    def rule(self) -> str:
+        """The flag, on for `rest` alone."""
+        return json.dumps({"enabled": True, "percentage": 0, "allow": [self.rest]})
+
+
+@pytest.fixture(scope="module")
+def fleet(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    """Made once: each of its accounts has been read whole."""
+    run, bank = commands(stack, tmp_path_factory.mktemp("fleet")), SandboxClient(stack.record["sandbox"])
+    accounts = [str(bank.create_account(transactions=30, days=20)["id"]) for _ in range(len(BROKEN) + 2)]
+    bank.close()
+    database = database_of(stack)
+    assert run("accounts", "import", *accounts).returncode == 0
+    everyone = json.dumps({"enabled": True, "percentage": 0, "allow": accounts})
+    assert run("flag", "set", everyone, "--reason", "histories", "--wait").returncode == 0
+    with httpx.Client(base_url=stack.record["http"], timeout=60, trust_env=False) as http:
+        _read_whole(http, database, accounts)
+    database.close()
+    rest, off, *broken = accounts
+    return Fleet(broken=dict(zip(BROKEN, broken, strict=True)), rest=rest, off=off)
+
+
+def slow(sandbox: SandboxClient, _: Database, account: str) -> None:
+    """The bank answers in more than the SLA."""
+    sandbox.inject(Fault(effect=Hang(seconds=2.3), account=account, path="*/transactions", times=None))
+
+
+def wrong(sandbox: SandboxClient, database: Database, account: str) -> None:
+    """What lands is not what was read: code that is wrong by a kobo."""
+    internal = database.rows("SELECT id FROM bank_accounts WHERE mono_account_id = :id", id=account)[0]["id"]
+    database.rows(
+        """CREATE OR REPLACE FUNCTION wrong_by_a_kobo() RETURNS trigger LANGUAGE plpgsql AS
+           'BEGIN NEW.amount_minor := NEW.amount_minor + 1; RETURN NEW; END'"""
+    )
+    database.rows(
+        f"""CREATE OR REPLACE TRIGGER wrong_by_a_kobo BEFORE INSERT ON bank_transactions FOR EACH ROW
+            WHEN (NEW.account_id = {internal}) EXECUTE FUNCTION wrong_by_a_kobo()"""
+    )
+    sandbox.add(account, count=3)
+
+
+def doubled(sandbox: SandboxClient, _: Database, account: str) -> None:
+    """The bank's rows come under new ids."""
+    sandbox.remint(account)
+
+
+BROKEN: Final[dict[str, tuple[Callable[[SandboxClient, Database, str], None], int]]] = {
+    "latency": (slow, 7),
+    "mismatch": (wrong, 5),
+    "duplicate_suspicion": (doubled, 5),
+}
+
+
+@pytest.mark.parametrize("reason", BROKEN)
+def test_a_canary_that_breaks_is_taken_out_and_the_rest_never_saw_it(
+    monoctl: Monoctl, sandbox: SandboxClient, database: Database, fleet: Fleet, reason: str
+) -> None:
+    """By its reason, while the others' runs and rows are what they would have been without it."""
+    break_it, code = BROKEN[reason]
+    broken = fleet.broken[reason]
+    told = json.loads(monoctl("--json", "flag", "set", fleet.rule, "--reason", "the rest", "--wait").stdout)
+    before = _runs(database)
+    break_it(sandbox, database, broken)
+
+    ended = judged(monoctl, "canary", "start", "--account", broken, "--minutes", "0.5")
+    rest = monoctl("--json", "sync", fleet.rest)
+    shown = json.loads(monoctl("--json", "flag", "show").stdout)
+    release = json.loads(monoctl("--json", "release", "show").stdout)
+
+    assert 0 < told["propagation"]["seconds"] <= PROMISED_SECONDS
+    assert ended.returncode == code, ended.stdout[-2000:] + ended.stderr
+    assert (lines(ended)[-1]["decision"], lines(ended)[-1]["reason"]) == ("roll_back", reason)
+    assert shown["rule"] == told["after"]["rule"]
+    assert release["release"]["status"] == "rolled_back"
+    after = _runs(database)
+    assert {each for each in after if after[each] != before.get(each)} == {broken, fleet.rest}
+    assert rest.returncode == 0, rest.stdout + rest.stderr
+    assert after[fleet.rest] == [*before[fleet.rest], ("completed", "verified")]
+    for each in (fleet.rest, fleet.off):
+        assert _stored(database, each) == {(row["id"], row["amount"]) for row in sandbox.truth(each)["bank"]}
+
+
 def test_everybody_out_under_load_and_in_again(
     monoctl: Monoctl,
     stack: EmbeddedStack,
@@ -230,6 +333,20 @@ def test_everybody_out_under_load_and_in_again(
     for account in [*long_ones, *short_ones[::10]]:
         bank = {(row["id"], row["amount"]) for row in sandbox.truth(account)["bank"]}
         assert _stored(database, account) == bank
+
+
+def _runs(database: Database) -> dict[str, list[tuple[str, str | None]]]:
+    """How the runs of each account ended, in their order; of an account that has none, an empty list."""
+    rows = database.rows(
+        """SELECT a.mono_account_id AS id, r.status, r.verdict FROM bank_accounts a
+           LEFT JOIN sync_runs r ON r.account_id = a.id AND r.started_at IS NOT NULL ORDER BY r.started_at"""
+    )
+    found: dict[str, list[tuple[str, str | None]]] = {}
+    for row in rows:
+        ended = found.setdefault(row["id"], [])
+        if row["status"] is not None:
+            ended.append((row["status"], row["verdict"]))
+    return found
 
 
 def _working(database: Database) -> int:

@@ -165,21 +165,31 @@ def test_R4_garbage_is_off(pipeline: Pipeline, what: str) -> None:
 
 
 def test_R5_a_canary_s_alarm_turns_the_flag_off() -> None:
-    """By the template alone: deployments go back by their alarms, and the same alarms end in a plain `false`."""
+    """By the template alone: deployments go back by alarms that exist, and a rule leads from alarms to a `false`."""
     template = Template.expand(parameters={"Environment": "prod", "ShadowAccount": "64779d900000000000ab0001"})
-    for _, group in template.of_type("AWS::CodeDeploy::DeploymentGroup"):
-        assert group["AlarmConfiguration"]["Enabled"] is True
-        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     alarms = dict(template.resolved("AWS::CloudWatch::Alarm"))
-    rules = [rule for _, rule in template.resolved("AWS::Events::Rule") if "CloudWatch Alarm" in json.dumps(rule)]
-    machines = json.dumps(list(template.resolved("AWS::StepFunctions::StateMachine")), default=str)
+    groups = dict(template.of_type("AWS::CodeDeploy::DeploymentGroup"))
+    assert len(groups) == 3
+    for group in groups.values():
+        assert group["AlarmConfiguration"]["Enabled"] is True
+        assert {each["Name"]["Ref"] for each in group["AlarmConfiguration"]["Alarms"]} < set(alarms)
+        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    (rule,) = [rule for _, rule in template.resolved("AWS::Events::Rule") if "CloudWatch Alarm" in json.dumps(rule)]
+    ((machine_id, machine),) = template.resolved("AWS::StepFunctions::StateMachine")
+    off = machine["Definition"]["States"]["TurnOff"]
 
-    assert len(rules) == 1
-    wanted = json.dumps(rules[0]["EventPattern"])
-    assert '"ALARM"' in wanted
-    assert any("Mismatch" in name for name in alarms)
-    assert "putParameter" in machines
-    assert "MONO_TRANSACTIONS_ENABLED" in machines
+    assert rule["EventPattern"]["detail"] == {"state": {"value": ["ALARM"]}}
+    fires = {arn.rpartition(f"{template.stack_name}-")[2] for arn in rule["EventPattern"]["resources"]}
+    assert {"MismatchAlarm", "WorkerErrorsAlarm"} < fires <= set(alarms)
+    assert machine_id == "AutomaticRollbackMachine"
+    assert [target["Arn"] for target in rule["Targets"]] == [
+        template.arn("states", f"stateMachine:{machine['StateMachineName']}")
+    ]
+    assert off["Resource"].endswith("ssm:putParameter")
+    assert (off["Parameters"]["Name"], off["Parameters"]["Value"]) == (
+        "/mono-pipeline/prod/MONO_TRANSACTIONS_ENABLED",
+        "false",
+    )
 
 
 def test_R6_a_shadow_read_counts_and_writes_nothing(pipeline: Pipeline) -> None:
