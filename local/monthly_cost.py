@@ -1,6 +1,7 @@
 """What a month costs on AWS by the number of accounts, from the dated price table docs/costs.toml.
 
-`python -m local.monthly_cost` prints the table of docs/deploy.md.
+How many alarms, keys, firewall rules, endpoints and tasks there are is counted in the templates. `python -m
+local.monthly_cost` prints the table of docs/deploy.md.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from local.template import ROOT
+from samtranslator.yaml_helper import yaml_parse
+
+from local.permissions import DEPLOYED
+from local.template import ROOT, Template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +38,33 @@ class Month:
 
 
 def load() -> dict[str, Any]:
-    """The price table."""
-    return tomllib.loads(PRICES.read_text())
+    """The price table, with what the templates have of what is paid by the piece."""
+    table = tomllib.loads(PRICES.read_text())
+    table["fixed"].update(pieces())
+    return table
+
+
+def pieces() -> dict[str, int]:
+    """What production has of each kind, in the application and the stacks beside it."""
+    application = Template.expand(parameters=DEPLOYED)
+    beside = [
+        resource
+        for path in sorted((ROOT / "infra").glob("*.yaml"))
+        for resource in yaml_parse(path.read_text())["Resources"].values()
+    ]
+
+    def count(kind: str) -> int:
+        return len([*application.of_type(kind), *(each for each in beside if each["Type"] == kind)])
+
+    endpoints = [each["Properties"] for each in beside if each["Type"] == "AWS::EC2::VPCEndpoint"]
+    (firewall,) = (properties for _, properties in application.of_type("AWS::WAFv2::WebACL"))
+    return {
+        "alarms": count("AWS::CloudWatch::Alarm"),
+        "kms_keys": count("AWS::KMS::Key"),
+        "waf_rules": len(firewall["Rules"]),
+        "endpoint_zones": sum(len(each["SubnetIds"]) for each in endpoints),
+        "tasks": count("AWS::ECS::Service"),
+    }
 
 
 def month(table: Mapping[str, Any], *, accounts: int, instance: str) -> Month:
@@ -58,7 +87,7 @@ def month(table: Mapping[str, Any], *, accounts: int, instance: str) -> Month:
         + fixed["custom_metrics"] * price["metric_month"]
         + fixed["exporter_queries_a_month"] / 1_000 * price["get_metric_data_thousand"]
         + fixed["alarms"] * price["alarm_month"]
-        + hours * (price["fargate_vcpu_hour_arm"] / 4 + price["fargate_gb_hour_arm"] / 2),
+        + fixed["tasks"] * hours * (price["fargate_vcpu_hour_arm"] / 4 + price["fargate_gb_hour_arm"] / 2),
         "firewall and keys": price["waf_acl_month"]
         + fixed["waf_rules"] * price["waf_rule_month"]
         + webhooks / _MILLION * price["waf_million_requests"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 import pytest
@@ -151,5 +152,26 @@ def test_the_webhook_s_url_has_no_stage_in_it() -> None:
 
 
 def test_the_guide_s_costs_are_the_price_table_s() -> None:
-    """By the dated prices, and not by hand."""
-    assert markdown(months(load())) in GUIDE
+    """By the dated prices and what the templates have, and not by hand."""
+    assert markdown(months(load())) in GUIDE, "run: python -m local.monthly_cost"
+
+
+def test_the_guide_s_databases_are_those_that_are_paid_for() -> None:
+    """The class that it names for so many accounts."""
+    for size in load()["size"]:
+        named = re.search(rf"`(db\.\w+\.{size['instance']})`", GUIDE)
+        assert named, size
+        assert named[1] in (ROOT / "docs" / "costs.toml").read_text()
+
+
+def test_what_costs_the_same_in_every_region_is_one_price() -> None:
+    """Two price tables, of two Regions and for two questions: requests and seconds have one price in both."""
+    here, there = load()["price"], json.loads((ROOT / "bench" / "scale" / "prices.json").read_text())["prices"]
+    assert here["lambda_gb_second_arm"] == there["lambda_gb_second_arm64"]["price"]
+    for ours, theirs in (
+        ("lambda_million_requests", "lambda_request"),
+        ("sqs_million_requests", "sqs_request"),
+        ("api_million_requests", "api_gateway_rest_request"),
+    ):
+        assert here[ours] == pytest.approx(1_000_000 * there[theirs]["price"]), ours
+    assert here["metric_month"] == there["custom_metric_month"]["price"]
