@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -117,6 +118,22 @@ class Chain:
         """
         told = self._http.get(f"{self.prometheus}/api/v1/query", params={"query": expression}).raise_for_status().json()
         return [(row["metric"], float(row["value"][1])) for row in told["data"]["result"]]
+
+    def query_range(
+        self, expression: str, *, seconds: float, step: float
+    ) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
+        """What Prometheus answers for the time up to now: (labels, [(seconds since 1970, value)]) of each series.
+
+        Raises:
+            httpx.HTTPStatusError: the expression is wrong.
+        """
+        now = time.time()
+        asked: dict[str, str | float] = {"query": expression, "start": now - seconds, "end": now, "step": step}
+        told = self._http.get(f"{self.prometheus}/api/v1/query_range", params=asked).raise_for_status().json()
+        return [
+            (row["metric"], [(float(at), float(value)) for at, value in row["values"]])
+            for row in told["data"]["result"]
+        ]
 
     def alerts(self) -> list[dict[str, Any]]:
         """The alerts that Alertmanager holds now."""

@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,8 +32,11 @@ from local.monitoring_contract import (
     WEBHOOKS,
 )
 from local.monitoring_judge import DOWN, EMPTY, FAILURES, LATENCY, REQUIRED, Proof, judge
+from local.monitoring_panels import judge_panels
 from local.monitoring_realtime import realtime
 from local.monitoring_scenarios import Scenes
+from local.monitoring_up import start_account_exporter
+from local.ports import LOOPBACK
 from local.results import ROOT, STATE, ResultRow, passed, write_results
 from local.stack import EmbeddedStack
 
@@ -78,6 +82,8 @@ def quick(proof: Proof, folder: Path) -> None:
         logs = stack.settings.logs
         slices: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
         for name, play in _plays(scenes).items():
+            if name == "outage":  # after which nothing runs any more
+                _dashboards(proof, stack, scenes, folder / "dashboards")
             before = _sizes(logs)
             play()
             slices[name] = (before, _sizes(logs))
@@ -115,6 +121,23 @@ def _through_the_chain(
     proof.note(f"{name}-emf", "lines that CloudWatch would drop", len(reader.refused), goal=0, ok=not reader.refused)
     with CloudWatchServer(points) as cloudwatch, Chain(folder, cloudwatch=cloudwatch.url, pace=QUICK) as chain:
         judge(proof, name, chain, points, must=must, must_not=must_not)
+
+
+def _dashboards(proof: Proof, stack: EmbeddedStack, scenes: Scenes, folder: Path) -> None:
+    """What was played so far, the contract, and runs that are watched by the account exporter: what do panels show?"""
+    folder.mkdir(parents=True)
+    contract = folder / "contract"
+    contract.mkdir()
+    (contract / "contract.log").write_text("".join(f"{line}\n" for line in by_contract(int(time.time() * 1000))))
+    points = Points(back_date=BACK_DATE)
+    readers = [LogFolder(part, points) for part in (stack.settings.logs, contract)]
+    with ExitStack() as until:
+        database_url = stack.record["database_url"]
+        accounts, _ = start_account_exporter(until, folder=folder, database_url=database_url)
+        cloudwatch = until.enter_context(CloudWatchServer(points))
+        address = f"{LOOPBACK}:{accounts}"
+        chain = until.enter_context(Chain(folder, cloudwatch=cloudwatch.url, pace=QUICK, account_exporter=address))
+        judge_panels(proof, chain, scenes, take=lambda: [reader.take() for reader in readers])
 
 
 def _settings() -> dict[str, Any]:

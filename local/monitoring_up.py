@@ -30,23 +30,12 @@ def start_monitoring(
     """
     if missing() is not None:
         return None
-    cloudwatch, accounts = free_port(), free_port()
-    as_monitor = database_url.replace("//postgres@", "//monitor@")
-    for name, port, arguments in (
-        ("cloudwatch", cloudwatch, ["local.cloudwatch", "--logs", str(logs)]),
-        ("account-exporter", accounts, ["monitoring.account_exporter", "--database-url", as_monitor]),
-    ):
-        log = logs.parent / f"{name}.out"  # not among the functions' logs, which are read
-        process = child.spawn([sys.executable, "-m", *arguments, "--port", str(port)], log=log, cwd=ROOT)
-        until.callback(child.stop, process, signals=[signal.SIGTERM])
-        processes[name] = process.pid
-        child.wait_until(
-            lambda port=port: answers(port),  # type: ignore[misc] # bound now, not when it is called
-            child=process,
-            what=name,
-            log=log,
-            patience=_START_SECONDS,
-        )
+    cloudwatch, processes["cloudwatch"] = _started(
+        until, "cloudwatch", ["local.cloudwatch", "--logs", str(logs)], folder=logs.parent
+    )
+    accounts, processes["account-exporter"] = start_account_exporter(
+        until, folder=logs.parent, database_url=database_url
+    )
     chain = Chain(
         folder,
         cloudwatch=f"http://{LOOPBACK}:{cloudwatch}",
@@ -56,3 +45,23 @@ def start_monitoring(
     until.enter_context(chain)
     processes |= chain.processes
     return chain.prometheus
+
+
+def start_account_exporter(until: ExitStack, *, folder: Path, database_url: str) -> tuple[int, int]:
+    """Start it over this database, as the role that may read nothing else, until `until` is closed.
+
+    Returns:
+        Its port on loopback, and its process.
+    """
+    as_monitor = database_url.replace("//postgres@", "//monitor@")
+    command = ["monitoring.account_exporter", "--database-url", as_monitor]
+    return _started(until, "account-exporter", command, folder=folder)
+
+
+def _started(until: ExitStack, name: str, arguments: list[str], *, folder: Path) -> tuple[int, int]:
+    port = free_port()
+    log = folder / f"{name}.out"  # not among the functions' logs, which are read
+    process = child.spawn([sys.executable, "-m", *arguments, "--port", str(port)], log=log, cwd=ROOT)
+    until.callback(child.stop, process, signals=[signal.SIGTERM])
+    child.wait_until(lambda: answers(port), child=process, what=name, log=log, patience=_START_SECONDS)
+    return port, process.pid

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Gets what the monitoring chain and its tests need, as any user and without touching the machine: what is not on PATH goes into
 # .local/. Prometheus and Alertmanager are Debian's packages, fetched by apt (which checks their signatures) and unpacked; the
-# CloudWatch exporter (YACE) is built with Go, and Grafana's types come with npm, both from pinned versions. Idempotent.
+# CloudWatch exporter (YACE) and the reader of Alloy's configuration are built with Go, and Grafana's types come with npm, all from
+# pinned versions. Idempotent.
 set -euo pipefail
 cd "$(dirname "$0")"
 state=$PWD/../.local
@@ -34,6 +35,12 @@ if [ ! -x "$yace" ] || [ yace-build/go.sum -nt "$yace" ]; then
   echo "monitoring: building the CloudWatch exporter (four minutes of processor time when nothing is cached)" >&2
   (cd yace-build && nice -n 10 go build -trimpath -ldflags "-s -w" -o "$yace" \
     github.com/prometheus-community/yet-another-cloudwatch-exporter/cmd/yace)
+fi
+
+check=$state/bin/alloy-check
+if [ ! -x "$check" ] || [ -n "$(find alloy-check -newer "$check" -type f -print -quit)" ]; then
+  command -v go >/dev/null || missing "install Go 1.26 or later to build what reads Alloy's configuration"
+  (cd alloy-check && nice -n 10 go build -trimpath -ldflags "-s -w" -o "$check" .)
 fi
 
 types=dashboards/node_modules/.package-lock.json

@@ -196,7 +196,11 @@ def account() -> Dashboard:
 
 
 def cost() -> Dashboard:
-    """What CloudWatch and the exporter cost, and whether they work."""
+    """What CloudWatch and the exporter cost, and whether they work.
+
+    The newest point of CloudWatch is three to twelve minutes old, and Prometheus looks back five: what counts series
+    counts those of the last hour, or it would show nothing.
+    """
     asked = "yace_cloudwatch_getmetricdata_metrics_requested_total"
     return (
         board("mono-pipeline-cost", "mono-pipeline: cost", "What does watching cost, and does it work?", since="now-7d")
@@ -209,13 +213,16 @@ def cost() -> Dashboard:
         .with_panel(
             number(
                 About(title="Series of the fleet", says="Latency, errors, empty runs."),
-                " + ".join(f'count({name}{{scope="fleet"}})' for name in (f"{_STAGE}_count", _ERRORS, _ZERO)),
+                " + ".join(
+                    f'count(last_over_time({name}{{scope="fleet"}}[1h]))'
+                    for name in (f"{_STAGE}_count", _ERRORS, _ZERO)
+                ),
             )
         )
         .with_panel(
             number(
                 About(title="Series by account", says="ACCOUNT_METRICS_MODE decides."),
-                f'count({_STAGE}_count{{scope="account"}}) or vector(0)',
+                f'count(last_over_time({_STAGE}_count{{scope="account"}}[1h])) or vector(0)',
             )
         )
         .with_panel(

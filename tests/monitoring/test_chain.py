@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -14,6 +14,7 @@ from local.cloudwatch.server import CloudWatchServer
 from local.monitoring import QUICK, Chain, missing
 from local.monitoring_contract import ERRORS
 from local.monitoring_judge import differences, wait_for
+from local.monitoring_panels import Question, complaint
 from local.monitoring_test import BACK_DATE, by_contract
 from local.stack import EmbeddedStack
 from tests.monitoring_programs import needs
@@ -41,6 +42,40 @@ def test_a_value_that_prometheus_does_not_have_is_seen(tmp_path: Path) -> None:
         LogFolder(tmp_path, points, start={"contract.log": 1 << 40}).take()
         assert sum(points.total(series)) == 2.5
         assert differences(chain, points)
+
+
+def panel(expression: str, **changes: Any) -> Question:
+    """A query of a panel that shows one number, unless told otherwise."""
+    told = {"board": "b", "panel": "p", "expression": expression, "instant": True, "single": True}
+    return Question(**(told | changes))
+
+
+def test_a_panel_that_would_show_nothing_is_seen(tmp_path: Path) -> None:
+    """The check of the dashboards in `make monitoring-test`; points of CloudWatch are always older than a look back."""
+    (tmp_path / "contract.log").write_text("".join(f"{line}\n" for line in by_contract(int(time.time() * 1000))))
+    points = Points(back_date=BACK_DATE)
+    LogFolder(tmp_path, points).take()
+    with CloudWatchServer(points) as cloudwatch, Chain(tmp_path / "c", cloudwatch=cloudwatch.url, pace=QUICK) as chain:
+        assert wait_for(lambda: not differences(chain, points), seconds=60)
+        count = f'count({ERRORS.full_name}{{scope="fleet"}})'
+        lately = f'count(last_over_time({ERRORS.full_name}{{scope="fleet"}}[1h]))'
+        graph = f'{ERRORS.full_name}{{scope="fleet"}}'
+        metrics = '{__name__=~"taxpoynt_.+_total"}'
+        told = {
+            asked.expression: complaint(chain, asked)
+            for asked in (
+                panel(lately),
+                panel(graph, instant=False, single=False),
+                panel(count),
+                panel(f"{count} or vector(0)"),
+                panel(f"last_over_time({metrics}[1h])"),
+                panel("sum("),
+            )
+        }
+    assert [told[lately], told[graph]] == [None, None]
+    assert [told[count], told[f"{count} or vector(0)"]] == ["shows nothing"] * 2
+    assert "numbers where there is place for one" in str(told[f"last_over_time({metrics}[1h])"])
+    assert str(told["sum("]).startswith("refused: ")
 
 
 def test_make_up_has_the_chain(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from local.monitoring_contract import METRICS, STAGE_SECONDS
+from local.monitoring_panels import EMPTY, questions
 from monitoring.account_exporter.accounts import families
 from monitoring.dashboards.__main__ import FOLDER, documents
 from tests.monitoring_programs import lacks
@@ -93,6 +94,18 @@ def test_every_expression_of_the_pipelines_metrics_selects_one_scope() -> None:
     for expression in [*expressions("prometheus"), *rule_expressions()]:
         for selector in re.findall(rf"(?:{fleet})\w*(\{{[^}}]*\}})?", expression):
             assert 'scope="' in selector, expression
+
+
+def test_every_query_is_asked_with_its_variables_filled_in() -> None:
+    """`make monitoring-test` asks them of Prometheus; a variable that it does not know would be a word in a regex."""
+    asked = list(questions({"account_id": "ACCOUNT", "canary": "CANARY", "correlation_id": "CORRELATION"}))
+    assert len(asked) == len(expressions("prometheus"))
+    assert not any("$" in one.expression for one in asked)
+    assert sum("ACCOUNT" in one.expression for one in asked) >= 8
+    assert sum("CANARY" in one.expression for one in asked) == 2
+    assert set(EMPTY) <= {(one.board, one.panel) for one in asked}
+    with pytest.raises(KeyError):
+        list(questions({"account_id": "ACCOUNT", "canary": "CANARY"}))
 
 
 def test_every_panel_says_what_it_is() -> None:
