@@ -148,14 +148,14 @@ class HostileBank:
 
     def _answer(self, client: socket.socket, asked: RequestParts) -> None:
         answer = self._sandbox.respond(asked)
-        head = _head(answer)
         if self._is_twisted(asked):
             assert self._twist is not None
             self.twisted += 1
+            head = _head(answer, "connection: close")  # or the next attempt may go out on it and find it closed
             self._twist(Conversation(client=client, head=head, body=answer.body, ended=self._ended))
             client.close()
         else:
-            client.sendall(head + answer.body)
+            client.sendall(_head(answer) + answer.body)
 
     def _is_twisted(self, asked: RequestParts) -> bool:
         if self._twist is None or not asked.path.endswith("/transactions"):
@@ -189,8 +189,8 @@ def _read_request(client: socket.socket) -> RequestParts | None:
     return RequestParts(method=method, path=url.path, query=url.query, headers=headers)
 
 
-def _head(answer: ResponseParts) -> bytes:
-    lines = [f"HTTP/1.1 {answer.status} X", *(f"{name}: {text}" for name, text in answer.headers.items())]
+def _head(answer: ResponseParts, *more: str) -> bytes:
+    lines = [f"HTTP/1.1 {answer.status} X", *(f"{name}: {text}" for name, text in answer.headers.items()), *more]
     return "\r\n".join([*lines, f"content-length: {len(answer.body)}", "", ""]).encode("latin-1")
 
 
