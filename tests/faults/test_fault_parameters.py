@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,9 +13,12 @@ import pytest
 
 from functions.webhook import app
 from mono_pipeline.adapters import aws
-from mono_pipeline.adapters.flag_reader import LAST_GOOD_SECONDS, FlagReader
+from mono_pipeline.adapters.dead_letter_queue import DeadLetterQueue, SentBack
+from mono_pipeline.adapters.flag_reader import FlagReader
 from mono_pipeline.adapters.parameters import ParameterStore
 from mono_pipeline.adapters.webhook_settings import KEPT_SECONDS, KeptSettings, load_webhook_settings
+from mono_pipeline.core.dead_letter import FetchFailed, QueuedMessage
+from mono_pipeline.core.errors import QueueUnavailable
 from mono_pipeline.core.flag import decide
 from mono_pipeline.usecases.wake_up import Served
 from mono_pipeline.usecases.webhook_delivery import WebhookDelivery
@@ -31,6 +35,7 @@ pytestmark = pytest.mark.integration
 
 FLAG: Final = "/mono-pipeline/dev/MONO_TRANSACTIONS_ENABLED"
 SECRET_NAME: Final = "/mono-pipeline/dev/MONO_WEBHOOK_SECRET"
+LAST_GOOD: Final = 300  # seconds, as promised: the reader has a constant of its own
 BOUND: Final = 2.5  # two seconds, and what a busy machine adds
 CIPHERTEXT: Final = "AQICAHhOtSomebodyForgotToDecryptThisSecureString0123456789abcdefghijklmnopqrstuvwxyz=="
 ANSWERS: Final = {
@@ -136,7 +141,7 @@ def test_L13_the_last_flag_is_good_for_300_seconds(
         flag = FlagReader(ParameterStore(), FLAG, monotonic=lambda: now[0])
         on = [decide(flag.read()).enabled]
         hostile.reply = BROKEN
-        for at in (LAST_GOOD_SECONDS - 1, LAST_GOOD_SECONDS + 1):
+        for at in (LAST_GOOD - 1, LAST_GOOD + 1):
             now[0] = at
             on.append(decide(flag.read()).enabled)
         hostile.reply = parameter("true")
@@ -147,7 +152,7 @@ def test_L13_the_last_flag_is_good_for_300_seconds(
         on.append(decide(flag.read()).enabled)
 
     assert on == [True, True, False, True, False]
-    seen(f"the last flag counts for {LAST_GOOD_SECONDS:.0f} s, not beside a malformed one")
+    seen(f"the last flag counts for {LAST_GOOD} s, not beside a malformed one")
 
 
 @pytest.mark.parametrize("step", [1, 7, 59], ids="asked every {} s".format)
@@ -216,3 +221,37 @@ def _settings_without_ssm() -> WebhookSettings:
             return {}
 
     return load_webhook_settings(os.environ, Nothing())
+
+
+MESSAGE: Final = QueuedMessage(
+    message_id="m-1", receipt="r-1", body="{}", sent_at=datetime(2026, 11, 24, tzinfo=UTC), receives=1
+)
+LETTER: Final = FetchFailed(account_id="a" * 24, correlation_id="c", run_id="r", error_code="e", streak=5)
+ASKED: Final[dict[str, Callable[[DeadLetterQueue], object]]] = {
+    "count": DeadLetterQueue.count,
+    "receive": DeadLetterQueue.receive,
+    "send": lambda queue: queue.send(LETTER),
+    "send back": lambda queue: queue.send_back(
+        [SentBack(key="k", queue_url="http://127.0.0.1:1/0/daily", body="{}", group="g", replays=1)]
+    ),
+    "delete": lambda queue: queue.delete([MESSAGE]),
+    "release": lambda queue: queue.release([MESSAGE]),
+}
+
+
+@pytest.mark.usefixtures("_credentials")
+@pytest.mark.parametrize("call", ASKED)
+@pytest.mark.parametrize("how", ["throttled", "broken", "refuses"])
+def test_L09_no_answer_of_the_dead_letter_queue_is_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch, seen: Callable[[str], None], how: str, call: str
+) -> None:
+    """Over the wire, at each of its calls: an outage, and neither "none left" nor "all taken"."""
+    with HostileAws(ANSWERS.get(how, BROKEN)) as hostile:
+        url = hostile.url if how != "refuses" else "http://127.0.0.1:1"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        client = aws.aws_client("sqs", connect_seconds=1, read_seconds=1, attempts=1)
+        queue = DeadLetterQueue(f"{url}/000000000000/dead", client, look_seconds=0)
+
+        with pytest.raises(QueueUnavailable):
+            ASKED[call](queue)
+    seen("SQS throttles, breaks or refuses: an outage at each call")
