@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import yaml
 
 from local.cloudwatch.log_folder import LogFolder
 from local.cloudwatch.points import Points
 from local.cloudwatch.server import CloudWatchServer
-from local.monitoring import QUICK, Chain, missing
+from local.monitoring import QUICK, SHIPPED, Chain, missing
 from local.monitoring_contract import ERRORS
 from local.monitoring_judge import differences, wait_for
 from local.monitoring_panels import Question, complaint
@@ -89,7 +90,16 @@ def test_make_up_has_the_chain(tmp_path: Path) -> None:
 
             assert wait_for(lambda: len(targets()) == 2, seconds=30)
             accounts = httpx.get(targets()["mono-pipeline-accounts"], trust_env=False)
+            exporter = httpx.get(targets()["mono-pipeline-cloudwatch"], trust_env=False)
+            groups = asked.get("/api/v1/rules").json()["data"]["groups"]
+            managers = asked.get("/api/v1/alertmanagers").json()["data"]["activeAlertmanagers"]
         assert 'taxpoynt_mono_pipeline_accounts{link_status="linked"} 0.0' in accounts.text
+        assert "yace_cloudwatch_request" in exporter.text
+        shipped = [
+            yaml.safe_load((SHIPPED / "prometheus" / name).read_text()) for name in ("recording.yml", "alerts.yml")
+        ]
+        assert {group["name"] for group in groups} == {group["name"] for one in shipped for group in one["groups"]}
+        assert len(managers) == 1
         assert {"prometheus", "alertmanager", "yace", "cloudwatch", "account-exporter"} <= set(
             stack.record["processes"]
         )
