@@ -161,11 +161,12 @@ def test_each_alert_is_explained_and_tested(name: str) -> None:
 
 
 def fired(test: dict[str, Any], name: str) -> set[bool]:
-    """Whether a rules' test expects exactly this alert to fire, at each of the instants at which it asks for it."""
+    """Whether a rules' test expects this alert, by its exact name, to fire at the instants at which it asks for it."""
     return {
         bool(each["exp_samples"])
         for each in test["promql_expr_test"]
-        if f'alertname="{name}"' in each["expr"] and 'alertstate="firing"' in each["expr"]
+        for names in re.findall(r'alertname=~?"([^"]+)",alertstate="firing"', each["expr"])
+        if name in names.split("|")
     }
 
 
