@@ -195,6 +195,23 @@ def test_a_name_recognises_nobody(pipeline: Pipeline) -> None:
     assert ids == {first, second}
 
 
+@pytest.mark.parametrize(("currency", "accounts"), [("NGN", 1), ("USD", 2)])
+def test_one_number_in_another_currency_is_another_account(pipeline: Pipeline, currency: str, accounts: int) -> None:
+    """The same bank and number: the same account only where the currency is the same too."""
+    first = pipeline.link(transactions=5)
+    row = pipeline.account_row(first)
+    second = pipeline.sandbox.link_account(transactions=5, ready=True)["id"]
+    bank = {"name": "Any", "bank_code": row["bank_code"], "type": "PERSONAL_BANKING"}
+    pipeline.sandbox.link(second).fields.update(
+        {"account_number": row["account_number"], "institution": bank, "currency": currency}
+    )
+
+    hear_all(pipeline)
+
+    ids = {row["mono_account_id"] for row in pipeline.rows("SELECT mono_account_id FROM bank_accounts")}
+    assert (len(ids), second in ids) == (accounts, True)
+
+
 def test_events_of_a_former_link_change_nothing(pipeline: Pipeline) -> None:
     """The old link's end comes after the new one's beginning: the account stays linked."""
     old = pipeline.link(transactions=20)
