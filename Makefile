@@ -130,6 +130,10 @@ browser: ## install Chromium, which the test of the release report opens it in (
 	@command -v chromium >/dev/null || \
 	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y chromium fonts-dejavu-core >/dev/null; }
 
+.PHONY: report-example
+report-example: setup browser ## pictures of a release report for docs/release.md
+	@$(PY) -m tests.report_example
+
 .PHONY: clean
 clean: down ## remove what was built and downloaded
 	@rm -rf .venv .local .aws-sam

@@ -60,10 +60,10 @@ class Page:
             raise AssertionError(told["exceptionDetails"])
         return told["result"].get("value")
 
-    def screenshot(self, path: Path) -> None:
-        """Take a picture of all of it."""
+    def screenshot(self, path: Path, *, whole: bool = True) -> None:
+        """Take a picture of all of it, or of what is on the screen."""
         told = self.browser.call(
-            "Page.captureScreenshot", session=self.session, format="png", captureBeyondViewport=True
+            "Page.captureScreenshot", session=self.session, format="png", captureBeyondViewport=whole
         )
         path.write_bytes(base64.b64decode(told["data"]))
 

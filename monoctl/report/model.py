@@ -219,10 +219,7 @@ class AlertLane:
 
 @dataclass(frozen=True, kw_only=True)
 class AlertCourse:
-    """Alerts over time. `known` is when rules were being evaluated: outside of it silence says nothing.
-
-    `problem` says why Prometheus has not told; then only the gates' looks are known.
-    """
+    """Alerts over time; in `known` rules were evaluated. `problem` is why Prometheus has not told, but gates alone."""
 
     known: tuple[Span, ...]
     lanes: tuple[AlertLane, ...]

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import boto3
-import httpx
 import pytest
-from moto import mock_aws
 
-from mono_pipeline.core.release_gate import LATENCY_SLA
 from tests.browser import LACK, Browser, chromium
 from tests.monitoring_programs import needs
-from tests.unit.monoctl.report_world import FiguresOps, alert_samples, promoted, report, rolled_back
+from tests.unit.monoctl.report_world import sample_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,17 +52,7 @@ WIDER = """[...document.body.querySelectorAll('*')].filter(e => !e.closest('.scr
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A release that went well, with Prometheus beside it, and one that was rolled back by people who write markup."""
-    folder = tmp_path_factory.mktemp("reports")
-    transport = alert_samples({LATENCY_SLA: (130, 142), "MonoDeadLetters": (31, 40)}, gap=(60, 75))
-    with mock_aws(), pytest.MonkeyPatch.context() as patched:
-        ssm = boto3.client("ssm", region_name="eu-west-1", aws_access_key_id="testing", aws_secret_access_key="testing")
-        client = partial(httpx.Client, base_url="http://prometheus", transport=transport)
-        patched.setattr("monoctl.report.alert_history.httpx.Client", lambda **_: client())
-        told = ("report", "--prometheus", "http://prometheus", "--output", str(folder / "promoted.html"))
-        assert report(FiguresOps(promoted()), ssm, *told).exit_code == 0
-        told = ("report", "--output", str(folder / "rolled_back.html"))
-        assert report(FiguresOps(rolled_back(), slow=True), ssm, *told).exit_code == 0
-    return {path.stem: path for path in folder.glob("*.html")}
+    return sample_pages(tmp_path_factory.mktemp("reports"))
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import sin
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import httpx
+import pytest
+from moto import mock_aws
 
 from mono_pipeline.core.errors import DatabaseUnavailable
 from mono_pipeline.core.release_gate import LATENCY_SLA
@@ -16,6 +20,7 @@ from tests.unit.monoctl.stand_ins import FakeReach, Said, monoctl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from mypy_boto3_ssm import SSMClient
 
@@ -287,3 +292,18 @@ def report(ops: FiguresOps, ssm: SSMClient | Any, *arguments: str) -> Said:
     reach = FakeReach(ops=ops, ssm=ssm)
     reach.deployment = Queue()  # type: ignore[attr-defined]
     return monoctl(*arguments, reach=reach, environment="prod", columns=120)
+
+
+def sample_pages(folder: Path) -> dict[str, Path]:
+    """Write two reports: of a release that went well, with Prometheus beside it, and of one that was rolled back."""
+    transport = alert_samples({LATENCY_SLA: (130, 142), "MonoDeadLetters": (31, 40)}, gap=(60, 75))
+    client = partial(httpx.Client, base_url="http://prometheus", transport=transport)
+    good, bad = folder / "promoted.html", folder / "rolled_back.html"
+    with mock_aws(), pytest.MonkeyPatch.context() as patched:
+        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+        ssm = boto3.client("ssm", region_name="eu-west-1", **keys)
+        patched.setattr("monoctl.report.alert_history.httpx.Client", lambda **_: client())
+        told = ("report", "--prometheus", "http://prometheus", "--output", str(good))
+        assert report(FiguresOps(promoted()), ssm, *told).exit_code == 0
+        assert report(FiguresOps(rolled_back(), slow=True), ssm, "report", "--output", str(bad)).exit_code == 0
+    return {path.stem: path for path in (good, bad)}

@@ -179,10 +179,11 @@ def test_a_change_of_the_flag_by_somebody_else_is_in_it(ssm: SSMClient, monkeypa
 
     def timed(**given: Any) -> Any:
         found = history(**given)
-        for version, number, at in zip(found["Parameters"], (3, 10), (-60, 100), strict=True):
+        for version, number, at in zip(found["Parameters"], (3, 4, 10), (-60, 5, 100), strict=True):
             version |= {"Version": number, "LastModifiedDate": minutes(at)}
         return found
 
+    ssm.put_parameter(Name=PROD_FLAG, Value=rule(0, *CANARY), Description="the trail's own", Overwrite=True)
     ssm.put_parameter(Name=PROD_FLAG, Value="false", Description="alarm: errors", Overwrite=True)
     monkeypatch.setattr(ssm, "get_parameter_history", timed)
 
