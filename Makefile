@@ -127,7 +127,7 @@ monitoring-promtool3: ## the alert rules' tests with Prometheus 3 (builds promto
 
 .PHONY: browser
 browser: ## install Chromium, which the test of the release report opens it in (Debian or Ubuntu, as root)
-	@command -v chromium >/dev/null || \
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y chromium fonts-dejavu-core >/dev/null; }
 
 .PHONY: report-example
