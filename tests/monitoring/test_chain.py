@@ -79,6 +79,34 @@ def test_a_panel_that_would_show_nothing_is_seen(tmp_path: Path) -> None:
     assert str(told["sum("]).startswith("refused: ")
 
 
+@pytest.mark.parametrize(
+    ("cause", "severity", "muted"),
+    [
+        ("MonoPipelineNoData", "critical", {"MonoAccountStale": "warning", "MonoPipelineZeroTransactions": "info"}),
+        ("MonoPipelineHighFailureRate", "critical", {"MonoPipelineErrorRatioHigh": "critical"}),
+        ("MonoProviderDown", "critical", {"MonoSLOFastBurn": "critical", "MonoPipelineLatencySLA": "warning"}),
+        ("MonoSLOFastBurn", "critical", {"MonoSLOSlowBurn": "warning"}),
+        ("MonoPipelineZeroTransactionsBusinessHours", "warning", {"MonoPipelineZeroTransactions": "info"}),
+    ],
+)
+def test_one_cause_is_one_page(tmp_path: Path, cause: str, severity: str, muted: dict[str, str]) -> None:
+    """Alertmanager mutes what follows from the cause, and neither the cause, nor a mismatch, nor the watchdog."""
+    sent = {cause: severity, **muted, "MonoVerificationMismatch": "critical", "MonoWatchdog": "none"}
+    body = [
+        {"labels": {"alertname": name, "severity": level, "service": "mono-pipeline"}} for name, level in sent.items()
+    ]
+    with CloudWatchServer(Points()) as cloudwatch, Chain(tmp_path, cloudwatch=cloudwatch.url, pace=QUICK) as chain:
+        told = httpx.post(f"{chain.alertmanager}/api/v2/alerts", json=body, trust_env=False)
+        assert told.is_success
+
+        def suppressed() -> set[str]:
+            states = {alert["labels"]["alertname"]: alert["status"]["state"] for alert in chain.alerts()}
+            assert states.keys() >= sent.keys()
+            return {name for name in sent if states[name] == "suppressed"}
+
+        assert wait_for(lambda: suppressed() == set(muted), seconds=30), suppressed()
+
+
 def test_make_up_has_the_chain(tmp_path: Path) -> None:
     """Prometheus answers where `stack.json` says, and reads both exporters."""
     with EmbeddedStack(tmp_path / "stack", monitoring=True, sandbox={"accounts": "0"}) as stack:
