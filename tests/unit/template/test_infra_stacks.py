@@ -112,6 +112,15 @@ def test_every_log_group_is_encrypted_and_forgets(stack: str) -> None:
         assert "KmsKeyId" in group, name
 
 
+def test_the_proxy_lets_in_every_role_of_the_database() -> None:
+    """With a proxy it is the address that everybody is given: a role that is missing here could not log in at all."""
+    (statement,) = of_kind("database", "AWS::IAM::Role")["ProxyRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+    let_in = {resource["Fn::Sub"].rsplit("/", 1)[-1] for resource in statement["Resource"]}
+    migrations = "".join(path.read_text() for path in (ROOT / "migrations").glob("*.sql"))
+    granted = re.findall(r"GRANT rds_iam TO ([\w, ]+);", migrations)
+    assert let_in == {"pipeline_owner", *(role for each in granted for role in each.split(", "))}
+
+
 def test_the_migrations_log_in_as_the_owner_and_do_nothing_else() -> None:
     """One connection, one role of the database, no secret, no queue."""
     (function,) = of_kind("migrations", "AWS::Serverless::Function").values()
