@@ -50,7 +50,8 @@ class Tables:
         columns = {"kind": "incremental", "status": "completed", "verdict": "verified", "error_code": None, **columns}
         self._owner.rows(
             """INSERT INTO sync_runs (run_id, account_id, kind, requested_by, correlation_id, status, verdict,
-                                      verdict_reason, error_code, started_at, finished_at, fetch_seconds, rows_seen, rows_unchanged)
+                                      verdict_reason, error_code, started_at, finished_at, fetch_seconds, rows_seen,
+                                      rows_unchanged)
                SELECT :run_id, id, :kind, 'api', 'c-1', :status, :verdict, :verdict_reason, :error_code,
                       :started::timestamptz, :ended::timestamptz, :seconds::float8, :rows, :rows
                FROM bank_accounts WHERE mono_account_id = :account""",
