@@ -28,7 +28,7 @@ SELECT a.id, a.mono_account_id, a.link_status, a.watermark, a.fence,
        (SELECT max(extract(epoch FROM started_at)::float8) FROM sync_runs r WHERE r.account_id = a.id) AS last_start,
        EXISTS (SELECT FROM sync_runs r WHERE r.account_id = a.id AND r.status = 'running' AND r.started_at IS NULL)
          AS waiting,
-       a.next_attempt_at <= pipeline_now() + interval '16 minutes' AS soon_due
+       a.dead_lettered_at IS NOT NULL OR a.next_attempt_at <= pipeline_now() + interval '16 minutes' AS soon_due_or_dead
 FROM bank_accounts a
 """
 FINISHED = """
@@ -138,8 +138,9 @@ class Checker:
         last_start, broken = state["last_start"] or 0.0, []
         if account.woken_at is not None and last_start < account.woken_at:
             broken.append("I4 a wake-up was acknowledged, and no run began after it or waits to")
-        # of many events within minutes the last are left to the schedule, a quarter of an hour later if the flag is off
-        if account.told_at is not None and last_start < account.told_at and not state["soon_due"]:
+        # Of many events within minutes the last are left to the schedule, a quarter of an hour later if the flag is off.
+        # The schedule leaves a dead letter alone until it is revived, and is held to it again from then on.
+        if account.told_at is not None and last_start < account.told_at and not state["soon_due_or_dead"]:
             broken.append("I4 an event tells of rows, and no run began after it, waits to or will soon be asked for")
         return broken
 

@@ -131,7 +131,9 @@ class AccountSync:
                 self._with.observer.event("mono.fetch.drifted", run, pass_number=run.pass_number)
                 run = replace(run, pass_number=self._with.runs.begin_next_pass(run), pages_done=0)
                 continue
-            if snapshot.still_processing:
+            if not found.totals.rows_read:
+                snapshot = self._snapshot(run, deadline, calls)  # Mono shows nothing while it fetches: did it begin to?
+            if snapshot.still_processing or not (found.totals.rows_read or snapshot.transactions_ready):
                 return self._incomplete(run, VerdictReason.NOT_READY, retry=schedule.NOT_READY_RETRY)
             closer = CloserLook(
                 collaborators=self._with,
