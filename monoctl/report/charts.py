@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _HEIGHT: Final = 180.0
 _LANE: Final = 40.0
 _OTHER: Final = "other"
+_MINUTE: Final = 60.0  # seconds
 SHOWN_REASONS: Final = 4
 
 
@@ -188,7 +189,8 @@ def _span_words(span: Span) -> str:
 
 
 def _slots_words(seconds: float) -> str:
-    return f"one value for every {seconds / 60:g} min" if seconds >= 60 else f"one value for every {seconds:g} s"  # noqa: PLR2004
+    length = f"{seconds:g} s" if seconds < _MINUTE else f"{seconds / _MINUTE:g} min"
+    return f"one value for every {length}"
 
 
 def legend_series(slots: Sequence[Slot]) -> list[str]:

@@ -75,7 +75,7 @@ class Plot:
     @property
     def markup(self) -> Markup:
         """The drawing, to be put into a page as it is: every text in it is escaped."""
-        return Markup(ET.tostring(self._svg, encoding="unicode", short_empty_elements=True))  # noqa: S704
+        return Markup(ET.tostring(self._svg, encoding="unicode", short_empty_elements=True))  # noqa: S704 - as it says
 
     def across(self, at: datetime) -> float:
         """Where an instant is, in percent of the width."""

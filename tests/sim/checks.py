@@ -138,7 +138,7 @@ class Checker:
         last_start, broken = state["last_start"] or 0.0, []
         if account.woken_at is not None and last_start < account.woken_at:
             broken.append("I4 a wake-up was acknowledged, and no run began after it or waits to")
-        # Of many events within minutes the last are left to the schedule, a quarter of an hour later if the flag is off.
+        # Of many events within minutes the last are left to the schedule, 15 minutes later if the flag is off.
         # The schedule leaves a dead letter alone until it is revived, and is held to it again from then on.
         if account.told_at is not None and last_start < account.told_at and not state["soon_due_or_dead"]:
             broken.append("I4 an event tells of rows, and no run began after it, waits to or will soon be asked for")

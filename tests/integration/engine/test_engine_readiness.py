@@ -54,7 +54,7 @@ class _FetchingAnew(SandboxTransport):
 def test_an_empty_page_of_an_account_that_was_ready_before_it_is_asked_about(
     pipeline: Pipeline, *, read_before: bool
 ) -> None:
-    """That it was ready when the run began says nothing of a page that was read later (the first sale came meanwhile)."""
+    """That it was ready when the run began says nothing of a page read later: its first row came meanwhile."""
     account = pipeline.link(transactions=0)
     if read_before:
         assert pipeline.sync(account).verdict == VERIFIED
