@@ -1,28 +1,32 @@
 """`make proof`: everything that proves the data, whole; what each part took, and the result as a page.
 
 The parts that continuous integration samples run whole here. Each part writes its own output to `.local/proof/`; this
-program prints one line a part, writes `.local/proof.json` and `docs/proof/last.md`, and ends with 1 when a part failed.
-`--only PART` runs some of them and leaves the page as it is.
+program prints one line a part, writes `.local/proof.json`, and ends with 1 when a part failed. What is known of each
+part, with its commit and day, is kept in `docs/proof/last.json`, and `docs/proof/last.md` is made of it: `--only PART`
+runs some of them again and replaces their lines alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from local.results import ROOT, STATE, ResultRow, passed, write_results
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
+    from pathlib import Path
 
 PYTHON: Final = ".venv/bin/python"
 LAST: Final = ROOT / "docs" / "proof" / "last.md"
+RECORD: Final = LAST.with_suffix(".json")
 LOGS: Final = STATE / "proof"
 
 
@@ -108,34 +112,49 @@ def main() -> int:
     for part in PARTS:
         if asked.only and part.name not in asked.only:
             continue
+        commit = _commit()  # that of the code which runs, whatever is committed meanwhile
         outcomes.append(run(part))
         _say(_line(outcomes[-1]))
+        record = recorded(RECORD, outcomes[-1], commit=commit, day=f"{datetime.now(UTC):%Y-%m-%d}")
+        LAST.write_text(page(record))
     rows = [
         ResultRow(id=f"proof.{end.part.name}", what=end.part.shows, value=end.code, goal=0, ok=end.code == 0)
         for end in outcomes
     ]
     write_results("proof", rows)
-    if not asked.only:
-        LAST.parent.mkdir(parents=True, exist_ok=True)
-        LAST.write_text(page(outcomes))
     _say(f"{'everything holds' if passed(rows) else 'NOT everything holds'}; {sum(e.seconds for e in outcomes):.0f} s")
     return 0 if passed(rows) else 1
 
 
-def page(outcomes: Sequence[Outcome]) -> str:
-    """The last whole result, for the repository."""
+def recorded(file: Path, end: Outcome, *, commit: str, day: str) -> dict[str, dict[str, Any]]:
+    """What is known of every part by its name, this outcome in the place of the one before it; `file` is rewritten."""
+    record: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.exists() else {}
+    record[end.part.name] = {
+        "holds": end.code == 0,
+        "seconds": round(end.seconds),
+        "said": end.said,
+        "commit": commit,
+        "day": day,
+    }
+    file.write_text(json.dumps(record, indent=2) + "\n")
+    return record
+
+
+def page(record: Mapping[str, Mapping[str, Any]]) -> str:
+    """The last whole result of each part, for the repository."""
     head = [
         "# The last whole proof",
         "",
-        f"`make proof`, {datetime.now(UTC):%Y-%m-%d}, commit {_commit()}. [What each part claims](../proof.md).",
+        "`make proof`: every part as it was last run whole. [What each part claims](../proof.md).",
         "",
-        "| part | shows | result | seconds | its last line |",
-        "|---|---|---|---|---|",
+        "| part | shows | result | day | commit | seconds | its last line |",
+        "|---|---|---|---|---|---|---|",
     ]
     rows = [
-        f"| {end.part.name} | {end.part.shows} | {'holds' if end.code == 0 else 'FAILS'} | {end.seconds:.0f} |"
-        f" {end.said.replace('|', '/')} |"
-        for end in outcomes
+        f"| {part.name} | {part.shows} | {'holds' if known['holds'] else 'FAILS'} | {known['day']}"
+        f" | {known['commit']} | {known['seconds']} | {known['said'].replace('|', '/')} |"
+        for part in PARTS
+        if (known := record.get(part.name))
     ]
     return "\n".join([*head, *rows]) + "\n"
 
