@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import socket
 import subprocess
 import threading
-from contextlib import closing, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Self
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from typing import TYPE_CHECKING, Any, Self
 
 from local.ports import LOOPBACK
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
-    type Carry = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+    from collections.abc import Iterator, Sequence
 
 
 class NoDocker(Exception):
@@ -44,55 +43,81 @@ class Bridge:
     def __init__(self, gateway: str, ports: Sequence[int]) -> None:
         self._gateway = gateway
         self._ports = ports
-        self._servers: list[asyncio.Server] = []
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        try:
-            asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
-        except BaseException:
-            self.__exit__()
-            raise
+        with ExitStack() as opened:
+            for port in self._ports:
+                server = opened.enter_context(_Server((self._gateway, port), _Carrier))
+                opened.callback(server.cut)
+                thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+                thread.start()
+                opened.callback(thread.join)
+                opened.callback(server.shutdown)
+            self._open = opened.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
-
-    async def _open(self) -> None:
-        for port in self._ports:
-            self._servers.append(await asyncio.start_server(_carrier(port), self._gateway, port))
-
-    async def _close(self) -> None:
-        """Nothing is taken any more, and what is under way is cut."""
-        for server in self._servers:
-            server.close()
-            server.close_clients()
-        under_way = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-        for server in self._servers:
-            await server.wait_closed()
-        await asyncio.sleep(0)  # a socket is closed by the loop, after its transport
+        """Nothing is taken any more, what is under way is cut, and every thread has ended."""
+        self._open.close()
 
 
-def _carrier(port: int) -> Carry:
-    async def carry(near_in: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
-        with closing(near_out):
-            far_in, far_out = await asyncio.open_connection(LOOPBACK, port)
-            with closing(far_out), suppress(OSError):
-                await asyncio.gather(_copy(near_in, far_out), _copy(far_in, near_out))
+class _Server(ThreadingTCPServer):
+    """Closing it waits for the threads of its connections."""
 
-    return carry
+    allow_reuse_address = True
+
+    def __init__(self, *where: Any) -> None:
+        super().__init__(*where)
+        self._lock = threading.Lock()
+        self._under_way: set[socket.socket] = set()
+        self._is_cut = False
+
+    def cut(self) -> None:
+        """End every connection, also one that was taken a moment ago."""
+        with self._lock:
+            self._is_cut = True
+            for each in self._under_way:
+                _hang_up(each)
+
+    @contextmanager
+    def held(self, *ends: socket.socket) -> Iterator[None]:
+        """Both ends of a connection, for as long as it is carried."""
+        with self._lock:
+            self._under_way.update(ends)
+            if self._is_cut:
+                for each in ends:
+                    _hang_up(each)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way.difference_update(ends)
 
 
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    while octets := await source.read(65_536):
-        target.write(octets)
-        await target.drain()
-    target.write_eof()
+class _Carrier(BaseRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        port = int(self.server.server_address[1])
+        with suppress(OSError), socket.create_connection((LOOPBACK, port)) as far, self.server.held(self.request, far):
+            there = threading.Thread(target=_copy, args=(self.request, far))
+            there.start()
+            _copy(far, self.request)
+            there.join()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    """What one end says, and that it has said all."""
+    try:
+        while octets := source.recv(65_536):
+            target.sendall(octets)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        _hang_up(source)
+        _hang_up(target)
+
+
+def _hang_up(end: socket.socket) -> None:
+    with suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)

@@ -79,10 +79,8 @@ def _found(name: str, event: TrailEvent | None, find: Callable[[Detail], Found])
     if event is None:
         return CheckItem(name=name, tone=Tone.PLAIN, state=_NOT_ON_RECORD, says="", who=None, at=None)
     well, says = find(event.detail)
-    tone, state = {True: (Tone.GOOD, "done"), False: (Tone.BAD, "not in order")}.get(
-        well,  # type: ignore[arg-type]
-        (Tone.DOUBT, "cannot tell"),
-    )
+    states: dict[bool | None, tuple[Tone, str]] = {True: (Tone.GOOD, "done"), False: (Tone.BAD, "not in order")}
+    tone, state = states.get(well, (Tone.DOUBT, "cannot tell"))
     return CheckItem(name=name, tone=tone, state=state, says=says, who=event.who, at=event.at)
 
 

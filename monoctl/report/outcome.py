@@ -48,8 +48,11 @@ def _rolled_back(event: TrailEvent | None) -> str:
     reason, sentence = detail.text("reason"), detail.text("sentence")
     why = f"{sentence} ({reason})" if sentence and reason else sentence or reason or "no reason is on record"
     scope = "the canary alone" if detail.text("scope") == "canary" else "everyone"
-    proven = {True: " It is proven that no run began after it.", False: " Runs began later than is promised."}
-    return f"{why}. Off for {scope}.{proven.get(detail.truth('proven'), '')}"  # type: ignore[arg-type]
+    proven: dict[bool | None, str] = {
+        True: " It is proven that no run began after it.",
+        False: " Runs began later than is promised.",
+    }
+    return f"{why}. Off for {scope}.{proven.get(detail.truth('proven'), '')}"
 
 
 def _after_promotion(gates: Sequence[Gate], promoted: TrailEvent | None) -> str | None:
