@@ -303,7 +303,7 @@ class World:
         self.seen: Counter[str] = Counter()
         self.accounts: list[Account] = []
         self.pass_began: dict[UUID, tuple[int, str, int]] = {}  # fence, link, and what it had shown last then
-        self.heard: set[str] = set()  # the keys of events that were taken for served
+        self.heard: dict[str, float] = {}  # when an event was sent, by its key, once it was taken for served
         self.stale_commits: list[str] = []
         self._moved = 0
         self._sent = 0
@@ -459,9 +459,9 @@ class World:
         assert account is not None
         if isinstance(body, WebhookReceived):
             assert isinstance(outcome, Heard)
-            self.heard.add(body.event.event_key)
+            told = self.heard.setdefault(body.event.event_key, message.sent_at)  # a copy tells nothing that is newer
             if outcome.read is not None or (outcome.effect in SEEN_TO and wants_read(body.event)):
-                account.told_at = max(account.told_at or 0.0, message.sent_at)
+                account.told_at = max(account.told_at or 0.0, told)
         elif body.requested_by == "webhook" and body.hop == 0 and outcome in TAKEN:
             account.woken_at = max(account.woken_at or 0.0, message.sent_at)
 

@@ -230,6 +230,22 @@ def test_events_of_a_former_link_change_nothing(pipeline: Pipeline) -> None:
     ]
 
 
+def test_a_former_link_s_event_that_comes_again_has_nothing_to_go_on_with(pipeline: Pipeline) -> None:
+    """It tells of rows, but no run was asked for when it came first: its second copy must not say that one goes on."""
+    old = pipeline.link(transactions=20)
+    pipeline.sync(old)
+    body = pipeline.sandbox.fire_webhook(event="account_updated", account=old)[0]["body"]
+    since = len(pipeline.sandbox.webhooks())
+    pipeline.sandbox.relink(old)
+    for each in told(pipeline, since):
+        hear(pipeline, each)
+
+    first, second = hear(pipeline, body), hear(pipeline, body)
+
+    assert (first.effect, first.read) == ("former_link", None)
+    assert (second.effect, second.read) == (None, None)
+
+
 @pytest.mark.parametrize("late", ["account_unlinked", "reauthorisation_required"])
 def test_an_old_link_s_event_that_is_served_while_the_new_link_takes_over_changes_nothing(
     pipeline: Pipeline, late: Any

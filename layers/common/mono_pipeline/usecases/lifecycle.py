@@ -124,7 +124,8 @@ class Lifecycle:
         if known is None or not message.event.has_event_id or known.effect is Effect.WAITING:
             return None
         self._inbox.count_delivery(message.event.event_key)
-        if known.account_id is None or not wants_read(message.event):
+        asked = known.account_id is not None and known.effect is not Effect.FORMER_LINK and wants_read(message.event)
+        if not asked:
             return Heard(effect=None)
         return Heard(effect=None, read=RunKind.INCREMENTAL)
 
