@@ -8,13 +8,11 @@ import pytest
 
 from local.sandbox.effects.contents import NullRows
 from local.sandbox.faults import Fault
-from local.sandbox.transport import SandboxTransport
 from mono_pipeline.core.run import RunKind, RunStatus
 from mono_pipeline.core.verdict import VERIFIED, VerdictReason, unverifiable
+from tests.fetching_anew import FetchingAnew
 
 if TYPE_CHECKING:
-    import httpx
-
     from tests.harness import Pipeline
 
 pytestmark = pytest.mark.integration
@@ -40,16 +38,6 @@ def test_an_empty_page_before_the_data_are_ready_is_not_an_empty_history(pipelin
     assert pipeline.stored(account) == pipeline.truth(account)
 
 
-class _FetchingAnew(SandboxTransport):
-    """Mono that begins to fetch between the account's own page and the first of its rows, and then shows none."""
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/transactions"):
-            account = request.url.path.split("/")[-2]
-            self.sandbox.set_data_status(account, data_status="PROCESSING", retrieved_data=[])
-        return super().handle_request(request)
-
-
 @pytest.mark.parametrize("read_before", [True, False])
 def test_an_empty_page_of_an_account_that_was_ready_before_it_is_asked_about(
     pipeline: Pipeline, *, read_before: bool
@@ -60,7 +48,7 @@ def test_an_empty_page_of_an_account_that_was_ready_before_it_is_asked_about(
         assert pipeline.sync(account).verdict == VERIFIED
     pipeline.sandbox.add(account, count=1)
 
-    end = pipeline.sync(account, worker=pipeline.new_worker(_FetchingAnew(pipeline.sandbox)))
+    end = pipeline.sync(account, worker=pipeline.new_worker(FetchingAnew(pipeline.sandbox)))
 
     assert (end.status, end.verdict) == NOT_READY
     pipeline.sandbox.set_data_status(account, data_status="AVAILABLE")

@@ -13,6 +13,7 @@ from local.sandbox.faults import Fault
 from mono_pipeline.core.deadline import Deadline
 from mono_pipeline.core.run import RunKind
 from mono_pipeline.usecases.operations import Operations
+from tests.fetching_anew import FetchingAnew
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,6 +219,16 @@ def test_data_that_mono_does_not_have_yet_prove_nothing(pipeline: Pipeline) -> N
     pipeline.sandbox.set_data_status(account, data_status="PROCESSING", retrieved_data=[])
 
     assert shadow(pipeline, account)["verdict"]["reason"] == "not_ready"
+
+
+def test_an_empty_page_of_an_account_that_was_ready_before_proves_nothing(pipeline: Pipeline) -> None:
+    """Mono began to fetch in between."""
+    account = synced(pipeline, transactions=0)
+    pipeline.sandbox.add(account, count=1)
+    worker = pipeline.new_worker(FetchingAnew(pipeline.sandbox))
+
+    event = {"action": "sync.shadow", "account_id": account}
+    assert Operations(worker).perform(event, Deadline.after(60))["verdict"]["reason"] == "not_ready"
 
 
 def test_out_of_time_it_says_how_far_it_came(new_pipeline: Callable[..., Pipeline]) -> None:

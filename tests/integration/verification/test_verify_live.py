@@ -15,6 +15,7 @@ from mono_pipeline.core.run import RunKind
 from mono_pipeline.usecases.account_check import check_account
 from mono_pipeline.usecases.live_verification import LiveVerification
 from mono_pipeline.usecases.operations import Operations
+from tests.fetching_anew import FetchingAnew
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -253,6 +254,16 @@ def test_a_balance_that_moved_without_a_row_is_said(pipeline: Pipeline) -> None:
     pipeline.rows("UPDATE bank_accounts SET balance_minor = balance_minor - 1")
 
     assert live(pipeline, account)["verdict"]["reason"] == "balance_ahead"
+
+
+def test_an_empty_page_of_an_account_that_was_ready_before_proves_nothing(pipeline: Pipeline) -> None:
+    """Mono began to fetch in between."""
+    account = synced(pipeline, transactions=0)
+    pipeline.sandbox.add(account, count=1)
+    worker = pipeline.new_worker(FetchingAnew(pipeline.sandbox))
+
+    event = {"action": "verify.account", "account_id": account, "live": True}
+    assert Operations(worker).perform(event, Deadline.after(60))["verdict"]["reason"] == "not_ready"
 
 
 def test_data_that_mono_does_not_have_yet_prove_nothing(pipeline: Pipeline) -> None:

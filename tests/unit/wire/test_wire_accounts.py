@@ -165,6 +165,25 @@ def test_an_empty_page_means_no_transactions_only_when_mono_has_them(
     assert found.transactions_ready is ready
 
 
+@pytest.mark.parametrize(
+    ("data_status", "retrieved", "of_none", "of_some"),
+    [
+        ("AVAILABLE", None, True, True),
+        ("PARTIAL", ["transactions"], True, True),
+        ("PARTIAL", ["balance"], False, True),
+        ("FAILED", None, False, True),
+        ("PROCESSING", None, False, False),
+        ("PROCESSING", ["transactions"], False, False),
+    ],
+)
+def test_a_reading_is_vouched_for_by_what_mono_says_after_it(
+    data_status: str, retrieved: list[str] | None, *, of_none: bool, of_some: bool
+) -> None:
+    """While Mono collects, what it shows is a part at best; and no row is all there is only where it has them."""
+    found = parsed(snapshot(meta={"data_status": data_status, "retrieved_data": retrieved}))
+    assert (found.vouches_for(0), found.vouches_for(1)) == (of_none, of_some)
+
+
 def test_another_account_than_the_asked_one_is_refused() -> None:
     """Its balance is somebody else's."""
     assert refusal_of(snapshot(account=account(id=OTHER_ACCOUNT))) == "wrong_account"

@@ -132,8 +132,8 @@ class AccountSync:
                 run = replace(run, pass_number=self._with.runs.begin_next_pass(run), pages_done=0)
                 continue
             if not found.totals.rows_read:
-                snapshot = self._snapshot(run, deadline, calls)  # Mono shows nothing while it fetches: did it begin to?
-            if snapshot.still_processing or not (found.totals.rows_read or snapshot.transactions_ready):
+                snapshot = self._snapshot(run, deadline, calls)
+            if not snapshot.vouches_for(found.totals.rows_read):
                 return self._incomplete(run, VerdictReason.NOT_READY, retry=schedule.NOT_READY_RETRY)
             closer = CloserLook(
                 collaborators=self._with,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mono_pipeline.core.deadline import Deadline
     from mono_pipeline.core.discrepancy import Discrepancy
     from mono_pipeline.core.run import Account
-    from mono_pipeline.core.wire import TransactionPage
+    from mono_pipeline.core.wire import AccountSnapshot, TransactionPage
     from mono_pipeline.usecases.collaborators import Collaborators
 
     type Event = dict[str, Any]
@@ -97,6 +97,8 @@ class LiveVerification:
                 so_far = self._begin()
             if so_far.ready and not so_far.ended:
                 self._read(so_far, self._deadline.within(seconds))
+                if so_far.ended and not so_far.rows:
+                    so_far.ready = self._snapshot().vouches_for(0)
             if so_far.ready and not so_far.ended:
                 return {"account_id": self._account.mono_account_id, "so_far": so_far.model_dump(mode="json")}
             return self._judged(so_far)
@@ -104,10 +106,13 @@ class LiveVerification:
             self._with.budget.give_back()
 
     def _begin(self) -> SoFar:
-        mono_account_id = self._account.mono_account_id
-        snapshot = self._calls.once(partial(self._with.mono.account, mono_account_id, deadline=self._deadline))
+        snapshot = self._snapshot()
         ready = snapshot.transactions_ready and not snapshot.still_processing
         return SoFar(balance=snapshot.balance_minor, ready=ready)
+
+    def _snapshot(self) -> AccountSnapshot:
+        mono_account_id = self._account.mono_account_id
+        return self._calls.once(partial(self._with.mono.account, mono_account_id, deadline=self._deadline))
 
     def _read(self, so_far: SoFar, until: Deadline) -> None:
         """Add pages to what there is until the last one, or until time is up."""

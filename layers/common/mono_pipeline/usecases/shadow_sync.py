@@ -74,15 +74,20 @@ class ShadowSync:
         if self._account.link_status is LinkStatus.UNLINKED:
             raise AccountBlocked(LinkStatus.UNLINKED)
         try:
-            snapshot = self._calls.once(
-                partial(self._with.mono.account, self._account.mono_account_id, deadline=self._deadline)
-            )
+            snapshot = self._snapshot()
             read, reader = _Read(), self._reader()
             self._read(reader, read, snapshot)
+            if not (read.counts.seen or read.not_ready or read.out_of_time):
+                snapshot = self._snapshot()
             verdict = None if read.out_of_time else self._verdict(read, reader, snapshot)
         finally:
             self._with.budget.give_back()
         return self._answer(read, verdict)
+
+    def _snapshot(self) -> AccountSnapshot:
+        return self._calls.once(
+            partial(self._with.mono.account, self._account.mono_account_id, deadline=self._deadline)
+        )
 
     def _days_of_the_next_run(self) -> DateWindow | None:
         """The days that an incremental run answers for; every day where there is no watermark (`start_run`)."""
@@ -130,7 +135,7 @@ class ShadowSync:
             read.first_bad_day = min(read.first_bad_day or flush.first_bad_day, flush.first_bad_day)
 
     def _verdict(self, read: _Read, reader: PageReader, snapshot: AccountSnapshot) -> AccountVerdict:
-        if read.not_ready or snapshot.still_processing:
+        if read.not_ready or not snapshot.vouches_for(read.counts.seen):
             return cannot_say(VerdictReason.NOT_READY)
         if (incomplete := self._why_incomplete(read, reader)) is not None:
             return cannot_say(incomplete)

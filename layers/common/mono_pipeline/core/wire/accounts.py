@@ -54,6 +54,14 @@ class AccountSnapshot(ListedAccount):
         """Whether Mono is still collecting: rows that it shows already may be a part of the history."""
         return self.data_status == "PROCESSING"
 
+    def vouches_for(self, rows: int) -> bool:
+        """Whether a reading of `rows` rows that ended before this was asked is all there was to read.
+
+        Mono shows nothing while it fetches, and may have begun to since it was asked before the reading: an empty one
+        (`rows` 0) needs a snapshot from behind it too.
+        """
+        return not self.still_processing and (rows > 0 or self.transactions_ready)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccountListPage:
