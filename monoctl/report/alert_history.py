@@ -4,49 +4,44 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import TYPE_CHECKING, Any, Final
-
-import httpx
+from typing import TYPE_CHECKING, Final
 
 from mono_pipeline.core.release_gate import REQUIRED_ALERTS
 from monoctl.preflight.alert_lines import ALERTS, WATCHDOG
+from monoctl.prometheus import Prometheus
 from monoctl.report.model import AlertCourse, AlertLane, AlertLook, Span
 from monoctl.report.period import length_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_TIMEOUT: Final = httpx.Timeout(20.0, connect=3.0)
+    import httpx
+
+_SECONDS: Final = 20.0
 _FIRING: Final = 'max by (alertname) (ALERTS{{alertstate="firing",alertname=~"{names}"}})'
 _RULES_EVERY: Final = 60.0  # seconds, as the rule groups say
 _MOST_SAMPLES: Final = 2_000
-
-
-class HistoryUnread(Exception):
-    """Prometheus gave no answer that says when alerts fired."""
 
 
 class AlertHistory:
     """Asks one Prometheus."""
 
     def __init__(self, url: str, *, transport: httpx.BaseTransport | None = None) -> None:
-        self._client = httpx.Client(base_url=url.rstrip("/"), timeout=_TIMEOUT, transport=transport, trust_env=False)
+        self._prometheus = Prometheus(url, seconds=_SECONDS, transport=transport)
 
     def firing(self, period: Span) -> dict[str, tuple[Span, ...]]:
-        """Return when each alert fired that did, the watchdog among them. Raises HistoryUnread, httpx.HTTPError."""
+        """Return when each alert fired that did, the watchdog among them. Raises PrometheusUnread."""
         step = max(_RULES_EVERY, ceil(length_of(period) / _MOST_SAMPLES))
-        answer = self._client.get(
+        told = self._prometheus.ask(
             "/api/v1/query_range",
-            params={
-                "query": _FIRING.format(names="|".join(ALERTS)),
-                "start": period.since.timestamp(),
-                "end": period.until.timestamp(),
-                "step": step,
-            },
+            query=_FIRING.format(names="|".join(ALERTS)),
+            start=period.since.timestamp(),
+            end=period.until.timestamp(),
+            step=step,
         )
         return {
             str(series["metric"].get("alertname")): spans_of([float(at) for at, _ in series["values"]], step=step)
-            for series in _series(answer)
+            for series in told["result"]
         }
 
 
@@ -87,15 +82,3 @@ def spans_of(samples: Sequence[float], *, step: float) -> tuple[Span, ...]:
         )
         for first, last in stretches
     )
-
-
-def _series(answer: httpx.Response) -> list[dict[str, Any]]:
-    try:
-        document = answer.json()
-    except ValueError:
-        raise HistoryUnread(f"it answered {answer.status_code} without JSON") from None
-    if answer.is_error or not isinstance(document, dict) or document.get("status") != "success":
-        said = document.get("error") if isinstance(document, dict) else ""
-        raise HistoryUnread(f"it answered {answer.status_code} {said or ''}".rstrip())
-    found: list[dict[str, Any]] = document["data"]["result"]
-    return found

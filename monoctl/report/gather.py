@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
 from mono_pipeline import __version__
 from mono_pipeline.core.release import ReleaseEventKind, ReleaseStatus
 from monoctl.failure import EXPLAINED, explain
 from monoctl.flag_road import flag_editor
 from monoctl.preflight.deployment_lines import waiting_letters
-from monoctl.report.alert_history import AlertHistory, HistoryUnread, alert_course
+from monoctl.prometheus import PrometheusUnread
+from monoctl.report.alert_history import AlertHistory, alert_course
 from monoctl.report.checklist import checklist
 from monoctl.report.figures import dead_letters, run_course, verdict_matrix
 from monoctl.report.flag_course import flag_course
@@ -112,9 +111,8 @@ class Gathering:
             return alert_course(None, looks, problem="no Prometheus is known here: --prometheus URL")
         try:
             firing = AlertHistory(self._prometheus).firing(period)
-        except (httpx.HTTPError, HistoryUnread) as error:
-            problem = f"Prometheus does not tell: {str(error) or type(error).__name__}"
-            return alert_course(None, looks, problem=problem)
+        except PrometheusUnread as error:
+            return alert_course(None, looks, problem=f"Prometheus does not tell: {error}")
         return alert_course(firing, looks, problem=None)
 
     def _told[T](self, what: str, ask: Callable[[], T]) -> T | None:

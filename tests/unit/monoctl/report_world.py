@@ -302,7 +302,7 @@ def sample_pages(folder: Path) -> dict[str, Path]:
     with mock_aws(), pytest.MonkeyPatch.context() as patched:
         keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
         ssm = boto3.client("ssm", region_name="eu-west-1", **keys)
-        patched.setattr("monoctl.report.alert_history.httpx.Client", lambda **_: client())
+        patched.setattr("monoctl.prometheus.httpx.Client", lambda **_: client())
         told = ("report", "--prometheus", "http://prometheus", "--output", str(good))
         assert report(FiguresOps(promoted()), ssm, *told).exit_code == 0
         assert report(FiguresOps(rolled_back(), slow=True), ssm, "report", "--output", str(bad)).exit_code == 0

@@ -404,7 +404,7 @@ def test_alerts_decide_where_prometheus_is_known(world: ReleaseWorld, monkeypatc
     def client(**options: Any) -> Any:
         return plain(**{**options, "transport": rules(*firing)})
 
-    monkeypatch.setattr("monoctl.alert_states.httpx.Client", client)
+    monkeypatch.setattr("monoctl.prometheus.httpx.Client", client)
     asked = ["canary", "start", "--account", ACCOUNT, "--prometheus", "http://prometheus", "--minutes", "10"]
 
     well = world.run(*asked)

@@ -201,9 +201,7 @@ def test_alerts_are_prometheus_own_and_what_it_did_not_see_is_not_silence(
     """The watchdog tells when rules were evaluated."""
     transport = alert_samples({LATENCY_SLA: (130, 142), "MonoDeadLetters": (31, 40)}, gap=(60, 75))
     plain = httpx.Client
-    monkeypatch.setattr(
-        "monoctl.report.alert_history.httpx.Client", lambda **given: plain(**{**given, "transport": transport})
-    )
+    monkeypatch.setattr("monoctl.prometheus.httpx.Client", lambda **given: plain(**{**given, "transport": transport}))
 
     told = document(ssm, FiguresOps(promoted()), "--prometheus", "http://prometheus")["alerts"]
 
@@ -226,9 +224,7 @@ def test_a_prometheus_that_does_not_tell_leaves_what_the_gates_saw(
     """It is said why, and nothing is known between the looks."""
     plain = httpx.Client
     broken = httpx.MockTransport(lambda _: httpx.Response(status, text="<html>"))
-    monkeypatch.setattr(
-        "monoctl.report.alert_history.httpx.Client", lambda **given: plain(**{**given, "transport": broken})
-    )
+    monkeypatch.setattr("monoctl.prometheus.httpx.Client", lambda **given: plain(**{**given, "transport": broken}))
 
     told = document(ssm, FiguresOps(promoted()), "--prometheus", "http://prometheus")["alerts"]
 
