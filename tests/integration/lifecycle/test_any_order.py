@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from itertools import islice, permutations
+from itertools import permutations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,7 @@ FROM bank_accounts a ORDER BY a.id
 def test_W11_six_events_end_in_the_same_tables_whatever_their_order(  # noqa: N802 - the row's name
     new_pipeline: Callable[..., Pipeline], life: Callable[[Sandbox], list[dict[str, Any]]], status: str
 ) -> None:
-    """Every twelfth of the 720 orders (the judgement itself is played in all of them), with repetitions among them."""
+    """All 720 orders, with repetitions among them."""
     bank = Sandbox(seed=life.__name__, now=datetime.fromisoformat("2026-06-01T09:00:00+00:00"))
     bodies = life(bank)
     assert len(bodies) == 6
@@ -54,7 +54,7 @@ def test_W11_six_events_end_in_the_same_tables_whatever_their_order(  # noqa: N8
     pipeline = new_pipeline(sandbox=bank)
     received_at = pipeline.now()
     ends = set()
-    for number, order in enumerate(islice(permutations(bodies), 0, None, 12)):
+    for number, order in enumerate(permutations(bodies)):
         pipeline.rows(CLEAR)
         if known:
             _known(pipeline, bodies)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mono_pipeline.adapters.emf import WEBHOOKS
 from mono_pipeline.adapters.queue import read_webhook_received
 from mono_pipeline.core.webhook_event import WebhookKind
 from tests.webhook_door import ACCOUNT, SECRET, TOLD, Door, rest_event
@@ -77,6 +79,21 @@ def test_what_is_not_ours_is_acknowledged_counted_and_dropped(
     assert (line["outcome"], line["reason"]) == ("ignored", reason)
     assert line["event"] == (told.get("event") if isinstance(told.get("event"), str) else None)
     assert "event" not in line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]
+
+
+def test_unknown_events_are_counted_by_their_names(door: Door, lines: Callable[[], list[dict[str, Any]]]) -> None:
+    """The query of docs/webhooks.md over the lines: the metric's value, added up by the name beside it."""
+    names = ["mono.events.new_thing", "mono.events.other_thing", "mono.events.new_thing"]
+    for name in names:
+        door.post({**TOLD, "event": name})
+
+    counted: Counter[str] = Counter()
+    for line in lines():
+        if line["reason"] == "unknown_event":
+            counted[line["event"]] += line[WEBHOOKS.name]
+    assert counted == Counter(names)
+    query = f'filter reason = "unknown_event" | stats sum({WEBHOOKS.name}) by event'
+    assert query in (ROOT / "docs" / "webhooks.md").read_text()
 
 
 def test_our_own_app_and_an_event_without_an_app_are_accepted(door: Door) -> None:
