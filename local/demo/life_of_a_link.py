@@ -89,7 +89,7 @@ class _Link:
         promise([row["spent_ngn"] for row in spent] == [CALL_NGN], f"counted as spent: {spent}")
         row = story.account(account)
         promise(row is not None and row["fresh_as_of"] is not None, "the account is not fresh")
-        return "the two rows that a sync alone did not see are there; one call, NGN 100"
+        return "the two rows that a sync alone did not see; one call, NGN 100"
 
     def died(self) -> str:
         story = self._story
@@ -104,7 +104,7 @@ class _Link:
         self._until("reauth_required")
         # the run that the webhook asked for may still be under way, and its answer is not ours
         story.until(lambda: story.sync(self.account).get("warnings") == ["reauth_required"], "a sync does not warn")
-        return "reauth_required; what is there is still read, with a warning in the answer"
+        return "reauth_required; old rows are still read, with a warning"
 
     def signed_in(self) -> str:
         story = self._story
