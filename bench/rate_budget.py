@@ -51,6 +51,8 @@ def _work(address: DatabaseAddress, per_minute: int, speed: float, until: float)
     calls = 0
     while time.monotonic() < until:
         grant = budget.take(1)
+        if time.monotonic() >= until:
+            break  # asked for in time and granted after it, perhaps: that call is one of the next minute
         calls += grant.tokens
         if not grant.tokens:
             time.sleep(max(0.0, min(grant.wait_seconds / speed, until - time.monotonic())))
