@@ -133,24 +133,24 @@ class RollbackWalk:
 
     def _prove(self, began: float, say: Say) -> Proof:
         """Look until what is promised is over and nobody works any more, or the patience is."""
-        wiring, ops = self._session.wiring, self._session.reach.ops
+        ops = self._session.reach.ops
         since = self._instant_of(began)
         stopped: float | None = None
         while True:
             seen = ops.ask("releases.starts", since=since)
             quiet_since = seen["seconds"] if stopped is None else stopped
             stopped = None if seen["working"] else quiet_since
-            age = wiring.monotonic() - began
+            age = seen["seconds"]  # as the last look saw it: an answer that came late would be older than what it tells
             say(f"{age:.0f} s: {seen['started']} began, {seen['working']} at work")
             if age >= PROMISED_SECONDS and (stopped is not None or age >= self._patience):
                 return Proof(
-                    watched_seconds=seen["seconds"],
+                    watched_seconds=age,
                     started=seen["started"],
                     last_started_seconds=seen["last_started_seconds"],
                     working=seen["working"],
                     stopped_seconds=stopped,
                 )
-            wiring.pause(_LOOK_SECONDS)
+            self._session.wiring.pause(_LOOK_SECONDS)
 
     def _instant_of(self, began: float) -> str:
         """When the rollback began, by the database's clock: its now, less what has passed since by our own."""
