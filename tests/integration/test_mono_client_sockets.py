@@ -14,7 +14,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
@@ -27,7 +27,9 @@ from mono_pipeline.adapters.mono_transport import DeadlineTransport
 from mono_pipeline.core import errors
 from mono_pipeline.core.classify import TreatmentKind, classify
 from mono_pipeline.core.deadline import Deadline
+from mono_pipeline.core.mono_address import MONO_BASE_URL
 from mono_pipeline.core.secret import Secret
+from tests.faults.hostile import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -383,15 +385,52 @@ def test_a_next_link_to_another_host_is_never_followed() -> None:
         assert other.connections == 0
 
 
-def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They would see the key."""
-    with serving(answering(GOOD)) as proxy, serving(answering(GOOD)) as server:
-        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-        monkeypatch.delenv("NO_PROXY", raising=False)
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    """Whom every variable names that a proxy can be named by; it hears whatever is sent through it."""
+    with Listener() as listener:
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            for spelt in (name, name.upper()):
+                monkeypatch.setenv(spelt, f"http://127.0.0.1:{listener.port}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        yield listener
+
+
+def test_proxies_of_the_environment_are_not_used(proxy: Listener) -> None:
+    """They would see the key: not a byte reaches them."""
+    with serving(answering(GOOD)) as server:
         with client_of(server) as client:
             assert read_page(client).row_count == 1
-        assert (proxy.connections, server.connections) == (0, 1)
+        assert server.connections == 1
+    assert proxy.heard() == (0, 0)
+
+
+def test_no_proxy_is_asked_for_a_tunnel(proxy: Listener, certificate: Path) -> None:
+    """It would choose who gets the key: the handshake is the server's own, and here it fails there."""
+    with serving(over_tls(certificate, answering(GOOD))) as server:
+        with client_of(server, scheme="https") as client, pytest.raises(errors.MonoUntrusted):
+            read_page(client)
+        assert server.connections == 1
+    assert proxy.heard() == (0, 0)
+
+
+def test_mono_itself_is_asked_without_a_proxy(proxy: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own name, as in production; that name leads to this machine here, which is why it is hung up on."""
+    look_up = socket.getaddrinfo
+    with Listener() as mono:
+
+        def leads_here(host: str, port: int, *rest: Any, **options: Any) -> Any:
+            at = ("127.0.0.1", mono.port) if host in MONO_BASE_URL else (host, port)
+            return look_up(*at, *rest, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", leads_here)
+        client = MonoClient(base_url=MONO_BASE_URL, secret_key=Secret(KEY), environment="prod")
+        with pytest.raises(errors.MonoUnreachable):
+            client.accounts(page=1, deadline=Deadline.after(5))
+        client.close()
+        assert mono.heard() == (1, 0)
+    assert proxy.heard() == (0, 0)
 
 
 @pytest.fixture(scope="module")

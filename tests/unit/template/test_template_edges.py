@@ -7,9 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from local.permissions import DEPLOYED
-from local.template import ACCOUNT, Template
+from local.template import ACCOUNT, ROOT, Template
 from mono_pipeline.http.webhook_call import LARGEST_BODY
 
 if TYPE_CHECKING:
@@ -157,3 +158,22 @@ def test_no_parameter_or_output_could_hold_a_secret(deployed: Template) -> None:
     """Secrets are SecureStrings, which CloudFormation cannot even create: nothing that looks like one is here."""
     looks_like_one = re.compile(r"(live|test|prod)_(sk|pk)_\w+|-----BEGIN|[A-Za-z0-9+/]{40,}={1,2}$")
     assert [text for text in every_value(deployed.document) if looks_like_one.search(text)] == []
+
+
+def variables(node: Any) -> Iterator[str]:
+    """The name of every environment variable of a function or a task in a document."""
+    match node:
+        case {"Environment": {"Variables": dict(given)}}:
+            yield from given
+        case {"Environment": list(given)}:
+            yield from (each["Name"] for each in given)
+    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from variables(each)
+
+
+def test_nobody_is_sent_through_a_proxy_or_told_whom_to_trust(deployed: Template) -> None:
+    """What talks to Mono follows no such variable; AWS's own client would, and nothing that is deployed has one."""
+    stacks = [deployed.document, *(yaml_parse(path.read_text()) for path in (ROOT / "infra").glob("*.yaml"))]
+    names = {name for stack in stacks for name in variables(stack)}
+    assert names > {"DATABASE_CA_FILE", "AWS_REGION"}
+    assert not [name for name in names if re.search(r"PROXY|^SSL|CA_BUNDLE", name, re.IGNORECASE)]
