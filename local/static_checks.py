@@ -73,7 +73,7 @@ class Check:
         """Whether there is nothing to say."""
         self.stamp.unlink(missing_ok=True)
         before = self.digest()
-        if subprocess.run(self.command, cwd=ROOT, env=_environment(), check=False).returncode not in self.good:
+        if subprocess.run(self.command, cwd=ROOT, env=environment(), check=False).returncode not in self.good:
             return False
         if self.files:
             self.stamp.write_text(before)
@@ -211,9 +211,11 @@ def run(given: Sequence[Check], *, anew: bool) -> int:
     return 1 if failed else 0
 
 
-def _environment() -> dict[str, str]:
-    # neither may call home
-    return {**os.environ, "CHECKOV_RUN_SCA_PACKAGE_SCAN_V2": "false", "SEMGREP_SEND_METRICS": "off", "NO_COLOR": "1"}
+def environment() -> dict[str, str]:
+    """What the tools are run in."""
+    # None may call home: checkov asks PyPI for its newest version when it is imported.
+    silent = {"CKV_SKIP_PACKAGE_UPDATE_CHECK": "true", "CHECKOV_RUN_SCA_PACKAGE_SCAN_V2": "false"}
+    return {**os.environ, **silent, "SEMGREP_SEND_METRICS": "off", "NO_COLOR": "1"}
 
 
 def main(argv: list[str]) -> int:
