@@ -40,6 +40,11 @@ class TlsFront:
         for connection in self._open:
             connection.close()
 
+    def lets_in(self, client: ssl.SSLSocket) -> bool:
+        """Whether the server behind hears of a client that has said who it is; one that does not is told so here."""
+        del client
+        return True
+
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
@@ -65,6 +70,9 @@ class TlsFront:
                 return
             self.sessions += 1
             self.versions.add(inside.version())
+            if not self.lets_in(inside):
+                inside.close()
+                return
             server = socket.create_connection(("127.0.0.1", self._behind))
             self._open.append(server)
             server.sendall(first)
