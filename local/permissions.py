@@ -1,4 +1,4 @@
-"""What each role of the template may do, to be compared with tests/golden/permissions.json.
+"""What each role of the template and of the stacks beside it may do, to be compared with tests/golden/permissions.json.
 
 `python -m local.permissions` prints it; a change of it is a change of the golden file, which a reviewer sees.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from local.template import Template
+from local.template import ROOT, TEMPLATE, Template
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,8 +22,35 @@ DEPLOYED: Final = {
     "DatabaseResourceId": "db-1",
     "AccessLogs": "true",
 }
+_VPC: Final = {"SubnetIds": DEPLOYED["SubnetIds"], "SecurityGroupId": "sg-1"}
+_DATABASE: Final = {name: DEPLOYED[name] for name in ("DatabaseHost", "DatabaseResourceId")}
+# The stacks beside the application, with everything that a parameter could leave out.
+BESIDE: Final = {
+    "network": {"NatInEachZone": "true"},
+    "database": {**_VPC, "WithProxy": "true"},
+    "domain": {"DomainName": "api.example.com", "HostedZoneId": "Z1"},
+    "migrations": {"SubnetIds": DEPLOYED["SubnetIds"], "SecurityGroupIds": "sg-1", **_DATABASE},
+    "exporter": {
+        **_VPC,
+        **_DATABASE,
+        "VpcId": "vpc-1",
+        "AccountExporterGroupId": "sg-2",
+        "AccountExporterTag": "7",
+    },
+}
 
 type Permissions = dict[str, list[dict[str, Any]]]
+
+
+def stacks() -> dict[str, Template]:
+    """The application and what is beside it, as production gets them, by their file."""
+    beside = {
+        f"infra/{name}.yaml": Template.expand(
+            ROOT / "infra" / f"{name}.yaml", parameters={"Environment": DEPLOYED["Environment"], **parameters}
+        )
+        for name, parameters in BESIDE.items()
+    }
+    return {TEMPLATE.name: Template.expand(parameters=DEPLOYED), **beside}
 
 
 def permissions(template: Template) -> Permissions:
@@ -67,7 +94,7 @@ def _listed(value: str | Iterable[str]) -> list[str]:
 
 def main() -> None:
     """Print the permissions as the golden file has them."""
-    print(json.dumps(permissions(Template.expand(parameters=DEPLOYED)), indent=1, sort_keys=True))
+    print(json.dumps({name: permissions(stack) for name, stack in stacks().items()}, indent=1, sort_keys=True))
 
 
 if __name__ == "__main__":

@@ -168,13 +168,15 @@ class Template:
                 return f"{self._aws_endpoint}/{ACCOUNT}/{properties['QueueName']}"
             case "AWS::Lambda::Alias":
                 return self.arn("lambda", f"function:{properties['FunctionName']}:{properties['Name']}")
-        names = (properties[key] for key in ("FunctionName", "LogGroupName", "Name") if key in properties)
+        names = (
+            properties[key] for key in ("FunctionName", "LogGroupName", "RepositoryName", "Name") if key in properties
+        )
         return str(next(names, logical_id))
 
     def naming(self, logical_id: str) -> dict[str, Any]:
         """The resource's properties that name it, resolved (the others may refer to it in a circle)."""
         properties = self.document["Resources"][logical_id].get("Properties", {})
-        keys = ("QueueName", "FunctionName", "LogGroupName", "LayerName", "StateMachineName", "Name")
+        keys = ("QueueName", "FunctionName", "LogGroupName", "LayerName", "StateMachineName", "RepositoryName", "Name")
         return {key: self.intrinsics.resolve(properties[key]) for key in keys if key in properties}
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
@@ -191,6 +193,8 @@ class Template:
             ("AWS::CloudWatch::Alarm", "Arn"): lambda: self.arn("cloudwatch", f"alarm:{self.stack_name}-{logical_id}"),
             ("AWS::IAM::Role", "Arn"): lambda: f"arn:aws:iam::{ACCOUNT}:role/{logical_id}",
             ("AWS::KMS::Key", "Arn"): lambda: self.arn("kms", f"key/{logical_id}"),
+            ("AWS::RDS::DBInstance", "DbiResourceId"): lambda: f"db-{logical_id}",
+            ("AWS::ECR::Repository", "Arn"): lambda: self.arn("ecr", f"repository/{self.reference(logical_id)}"),
             ("AWS::WAFv2::WebACL", "Arn"): lambda: self.arn("wafv2", f"regional/webacl/{logical_id}"),
             ("AWS::Lambda::Version", "Version"): lambda: "1",
         }

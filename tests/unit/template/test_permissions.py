@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from local.permissions import DEPLOYED, Permissions, permissions
+from local.permissions import BESIDE, Permissions, permissions, stacks
 from local.template import ROOT, Template
 
 if TYPE_CHECKING:
@@ -29,14 +29,21 @@ SERVICES: Final = {
     "AutomaticRollbackRole": "states",
     "AutomaticRollbackStartRole": "events",
 }
+ROLE: Final = "AWS::IAM::Role"
 WORK: Final = {"mono-pipeline-prod-daily", "mono-pipeline-prod-backfill"}
 DEAD: Final = "mono-pipeline-prod-dead-letters"
 
 
 @pytest.fixture(scope="module")
-def deployed() -> Template:
-    """The template as it is deployed to production."""
-    return Template.expand(parameters=DEPLOYED)
+def deployed_stacks() -> dict[str, Template]:
+    """Every stack as it is deployed to production, by its file."""
+    return stacks()
+
+
+@pytest.fixture(scope="module")
+def deployed(deployed_stacks: dict[str, Template]) -> Template:
+    """The application's."""
+    return deployed_stacks["template.yaml"]
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +71,30 @@ def statements(allowed: Permissions) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield role, entry
 
 
-def test_every_role_may_do_exactly_what_is_written_down(allowed: Permissions) -> None:
+@pytest.mark.parametrize("stack", ["template.yaml", *(f"infra/{name}.yaml" for name in BESIDE)])
+def test_every_role_may_do_exactly_what_is_written_down(stack: str, deployed_stacks: dict[str, Template]) -> None:
     """Another action, resource or condition is seen by whoever reviews the golden file."""
-    assert allowed == json.loads(GOLDEN.read_text()), f"run: python -m local.permissions > {GOLDEN.relative_to(ROOT)}"
+    golden = json.loads(GOLDEN.read_text())
+    ours = permissions(deployed_stacks[stack])
+    assert ours == golden[stack], f"run: python -m local.permissions > {GOLDEN.relative_to(ROOT)}"
+    written = {name for name, each in deployed_stacks[stack].document["Resources"].items() if each["Type"] == ROLE}
+    assert set(ours) == written, "a parameter leaves a role out"
+
+
+def test_no_stack_is_left_out(deployed_stacks: dict[str, Template]) -> None:
+    """Each file that makes a stack is in the golden file."""
+    files = {"template.yaml", *(f"infra/{path.name}" for path in (ROOT / "infra").glob("*.yaml"))}
+    assert set(json.loads(GOLDEN.read_text())) == set(deployed_stacks) == files
+
+
+def test_the_roles_beside_are_taken_on_by_one_service_for_this_account(deployed_stacks: dict[str, Template]) -> None:
+    """No service on behalf of somebody else's account; Lambda takes on what is its function's."""
+    for name in BESIDE:
+        for role, entries in permissions(deployed_stacks[f"infra/{name}.yaml"]).items():
+            (trust,) = (entry for entry in entries if "taken_on_by" in entry)
+            if trust["taken_on_by"] != {"Service": ["lambda.amazonaws.com"]}:
+                assert set(trust["taken_on_by"]) == {"Service"}, role
+                assert trust["condition"] == {"StringEquals": {"aws:SourceAccount": "000000000000"}}, role
 
 
 def test_every_function_has_a_role_of_its_own(deployed: Template) -> None:
