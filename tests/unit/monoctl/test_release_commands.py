@@ -288,6 +288,26 @@ def test_a_rollback_is_proven_and_says_the_way_back(promoted_canary: ReleaseWorl
     assert world.ops.releases[0]["status"] == "rolled_back"
 
 
+@pytest.mark.parametrize("late", [0.07, 0.87, 3.0], ids="{} s late".format)
+def test_a_rollback_is_watched_for_what_is_promised_by_the_clock_that_it_tells(
+    promoted_canary: ReleaseWorld, late: float
+) -> None:
+    """An answer comes later than the database looked: what it tells is as old as it says, not as it is when read."""
+    world = promoted_canary
+
+    def looked(seconds: float) -> dict[str, Any]:
+        world.clock.seconds += late
+        return {"started": 0, "last_started_seconds": None, "working": 0, "seconds": seconds}
+
+    world.ops.starts = looked
+
+    said = world.run("--json", "rollback", "--reason", "totals look wrong")
+
+    proof = json.loads(said.stdout)["proof"]
+    assert (said.exit_code, proof["holds"]) == (0, True)
+    assert 15 <= proof["watched_seconds"] < 15 + 1 + late  # one look a second
+
+
 def test_dead_letters_are_taken_away_where_that_was_said(promoted_canary: ReleaseWorld) -> None:
     """Those of fetches alone, and it is on record."""
     promoted_canary.letters.messages = 3
