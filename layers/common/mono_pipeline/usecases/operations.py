@@ -8,6 +8,7 @@ from uuid import UUID
 
 from mono_pipeline.core.errors import AccountUnknown, InvalidInput, PipelineError, RunUnknown
 from mono_pipeline.core.identity import parse_account_id
+from mono_pipeline.core.whole_number import whole_number
 from mono_pipeline.usecases.account_check import check_account
 from mono_pipeline.usecases.account_import import AccountImport
 from mono_pipeline.usecases.backfill import Backfill
@@ -95,16 +96,15 @@ class Operations:
         )
         bring = AccountImport(self._with, calls)
         wanted = [parse_account_id(text) for text in event.get("account_ids") or []]
+        first_page = whole_number(event, "page", usual=1)
         try:
-            return asdict(
-                bring.named(wanted, deadline) if wanted else bring.all(deadline, first_page=event.get("page", 1))
-            )
+            return asdict(bring.named(wanted, deadline) if wanted else bring.all(deadline, first_page=first_page))
         finally:
             self._with.budget.give_back()
 
     def _list(self, event: Event, _deadline: Deadline) -> Event:
         """`limit` accounts after the id `after`; `next` is where the following page starts, or null."""
-        limit = min(int(event.get("limit", 100)), _LARGEST_PAGE)
+        limit = whole_number(event, "limit", usual=100, at_most=_LARGEST_PAGE)
         rows = self._with.accounts.page(
             slo_hours=self._with.settings.freshness_slo_hours, after=str(event.get("after", "")), limit=limit
         )

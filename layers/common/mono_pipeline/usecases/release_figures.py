@@ -9,6 +9,7 @@ from uuid import UUID
 from mono_pipeline.adapters.release_figures_store import Period, ReleaseFiguresStore
 from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.identity import parse_account_id
+from mono_pipeline.core.whole_number import whole_number
 from mono_pipeline.usecases.release_observation import MOST_ACCOUNTS, instant_of
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class ReleaseFigures:
         `found` is how many accounts had any. Raises InvalidInput.
         """
         period, canary = _period(event), _canary(event)
-        limit = min(int(event.get("limit", 100)), MOST_ACCOUNTS_SHOWN)
+        limit = whole_number(event, "limit", usual=100, at_most=MOST_ACCOUNTS_SHOWN)
         accounts = self._store.accounts(period, canary, limit=limit)
         slots: dict[int, list[Event]] = {}
         for row in self._store.verdicts(period, [each["id"] for each in accounts]):

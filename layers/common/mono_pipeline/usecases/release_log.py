@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mono_pipeline.adapters.release_store import ReleaseStore
 from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.release import ReleaseEventKind, parse_actor, parse_release_id
+from mono_pipeline.core.whole_number import whole_number
 
 if TYPE_CHECKING:
     from mono_pipeline.adapters.postgres import Database
@@ -55,9 +56,10 @@ class ReleaseLog:
 
         `next` is where the following page of events starts, or null. Raises InvalidInput where there is none.
         """
+        limit = whole_number(event, "limit", usual=LARGEST_PAGE, at_most=LARGEST_PAGE)
+        after = whole_number(event, "after", usual=0, least=0)
         release = self._wanted(event)
-        limit = min(int(event.get("limit", LARGEST_PAGE)), LARGEST_PAGE)
-        events = self._store.events(release.id, after=int(event.get("after", 0)), limit=limit)
+        events = self._store.events(release.id, after=after, limit=limit)
         return {
             "release": release_document(release),
             "events": [event_document(each) for each in events],
@@ -65,8 +67,8 @@ class ReleaseLog:
         }
 
     def list(self, event: Event) -> Event:
-        """The last `limit` releases, newest first."""
-        limit = min(int(event.get("limit", 20)), LARGEST_PAGE)
+        """The last `limit` releases, newest first. Raises InvalidInput."""
+        limit = whole_number(event, "limit", usual=20, at_most=LARGEST_PAGE)
         return {"releases": [release_document(each) for each in self._store.newest(limit)]}
 
     def _already_open(self, release_id: str) -> Release:

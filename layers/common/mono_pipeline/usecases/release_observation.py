@@ -11,6 +11,7 @@ from mono_pipeline.core.errors import InvalidInput, MalformedFlag
 from mono_pipeline.core.flag import FlagReading, decide, parse_flag
 from mono_pipeline.core.identity import parse_account_id
 from mono_pipeline.core.release_cohort import Cohort, cohort_of
+from mono_pipeline.core.whole_number import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,7 @@ class ReleaseObservation:
     def cohort(self, event: Event) -> Event:
         """How many readable accounts the flag text `after` turns on and `before` does not, with a `sample` of them."""
         is_added = _added(event)
-        limit = min(int(event.get("sample", 20)), _LONGEST_SAMPLE)
+        limit = whole_number(event, "sample", usual=20, least=0, at_most=_LONGEST_SAMPLE)
         added, sample = 0, list[str]()
         for names in self._look.accounts():
             if is_added(names):

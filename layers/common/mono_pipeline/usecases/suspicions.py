@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mono_pipeline.adapters.suspicion_store import SuspicionStore
 from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.identity import parse_account_id
+from mono_pipeline.core.whole_number import whole_number
 
 if TYPE_CHECKING:
     from mono_pipeline.adapters.postgres import Row
@@ -32,12 +33,11 @@ class Suspicions:
 
         Returns them, and after which id the next page starts. Raises InvalidInput, AccountUnknown.
         """
-        limit = min(int(event.get("limit", 100)), LARGEST_PAGE)
+        limit = whole_number(event, "limit", usual=100, at_most=LARGEST_PAGE)
+        after = whole_number(event, "after", usual=0, least=0)
         account = event.get("account_id")
         mono_account_id = self._with.accounts.find(parse_account_id(str(account))).mono_account_id if account else None
-        rows = self._store.page(
-            account=mono_account_id, every=bool(event.get("decided")), after=int(event.get("after", 0)), limit=limit
-        )
+        rows = self._store.page(account=mono_account_id, every=bool(event.get("decided")), after=after, limit=limit)
         return rows, rows[-1]["id"] if len(rows) == limit else None
 
     def decide(self, event: Event, deadline: Deadline) -> Event:
