@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+import re
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,13 @@ import pytest
 from moto import mock_aws
 
 from local.template import Template
-from mono_pipeline.adapters.emf import PREFIX, VERDICTS
 from mono_pipeline.adapters.parameters import ParameterStore
-from mono_pipeline.core.verdict import VerdictKind, VerdictReason
+from mono_pipeline.adapters.telemetry import Telemetry
+from mono_pipeline.core.run import RunStatus
+from mono_pipeline.core.verdict import Verdict, VerdictKind, VerdictReason
 from mono_pipeline.usecases.flag_editor import FlagEditor
+from mono_pipeline.usecases.run_watch import RunWatch
+from tests.told import Told, listening, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,17 +75,65 @@ def test_a_deployment_goes_back_by_alarms_on_alias_and_version(template: Templat
         assert alarms[name]["TreatMissingData"] == "notBreaching"
 
 
-def test_the_mismatch_alarm_counts_what_the_functions_tell(template: Template) -> None:
-    """Namespace, name and dimensions are those of the metric; another letter would be silence."""
-    alarm = resources(template, "AWS::CloudWatch::Alarm")["MismatchAlarm"]
-    assert (alarm["Namespace"], alarm["MetricName"]) == ("TaxPoynt", VERDICTS.name)
-    assert _dimensions(alarm) == {
-        "service": "mono-pipeline",
-        "verdict": VerdictKind.MISMATCH,
-        "reason": VerdictReason.DAYS_DIFFER,
-    }
-    assert set(_dimensions(alarm)) == {"service", *VERDICTS.dimensions}
-    assert VERDICTS.name.startswith(PREFIX)
+def takes(pattern: str, line: dict[str, Any]) -> bool:
+    """Whether a filter takes a log line. Of CloudWatch Logs' pattern syntax, JSON terms that are all to be equal."""
+    found = re.fullmatch(r"\{ (\(\$\.\w+ = [^()]+\)(?: && \(\$\.\w+ = [^()]+\))*) \}", pattern)
+    assert found is not None, f"another syntax: {pattern}"
+    terms = [term.strip("()$. ").split(" = ") for term in found[1].split(" && ")]
+    return all(line.get(name) == json.loads(value) for name, value in terms)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
+    """What the functions write."""
+    yield from listening(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "counted"),
+    [
+        (Verdict(kind=VerdictKind.MISMATCH, reason=VerdictReason.DAYS_DIFFER), 1),
+        (Verdict(kind=VerdictKind.UNVERIFIABLE, reason=VerdictReason.QUARANTINED), 0),
+        (Verdict(kind=VerdictKind.VERIFIED), 0),
+        (None, 0),
+    ],
+    ids=["mismatch", "unverifiable", "verified", "none"],
+)
+def test_a_mismatch_is_counted_once_out_of_what_a_function_writes(
+    template: Template, told: Told, verdict: Verdict | None, counted: int
+) -> None:
+    """Each line of a run that ended goes through the filter; another letter would be silence."""
+    RunWatch(Telemetry()).ended(
+        run_of(), RunStatus.COMPLETED if verdict else RunStatus.FAILED, verdict=verdict, waited=0.0
+    )
+    for function in SYNC_FUNCTIONS:
+        pattern = resources(template, "AWS::Logs::MetricFilter")[f"{function}Mismatches"]["FilterPattern"]
+        assert sum(takes(pattern, line) for line in told.lines) == counted
+
+
+def test_the_mismatch_alarm_is_one_environment_s() -> None:
+    """Staging's mismatch does not turn prod's flag off: the filters read and write what is the environment's alone."""
+    seen: list[set[str]] = []
+    for environment in ("prod", "staging"):
+        template = Template.expand(parameters={"Environment": environment})
+        alarm = resources(template, "AWS::CloudWatch::Alarm")["MismatchAlarm"]
+        filters = resources(template, "AWS::Logs::MetricFilter")
+        assert set(filters) == {f"{function}Mismatches" for function in SYNC_FUNCTIONS}
+        read = {each["LogGroupName"] for each in filters.values()}
+        deployed = resources(template, "AWS::Lambda::Function")
+        assert read == {deployed[function]["LoggingConfig"]["LogGroup"] for function in SYNC_FUNCTIONS}
+        for each in filters.values():
+            (counts,) = each["MetricTransformations"]
+            assert (counts["MetricNamespace"], counts["MetricName"]) == (alarm["Namespace"], alarm["MetricName"])
+            assert (counts["MetricValue"], counts["DefaultValue"]) == ("1", 0)
+        assert "Dimensions" not in alarm
+        assert (alarm["Statistic"], alarm["Threshold"], alarm["ComparisonOperator"]) == (
+            "Sum",
+            0,
+            "GreaterThanThreshold",
+        )
+        seen.append({alarm["Namespace"], *read})
+    assert not seen[0] & seen[1]
 
 
 def test_code_deploy_asks_the_hook_before_any_traffic(template: Template) -> None:
