@@ -94,6 +94,8 @@ class StackSettings:
         sandbox: options of `python -m local.sandbox` (`accounts`, `transactions`, `seed`, `replay`, ...).
         monitoring: also start the monitoring chain, where its programs are installed.
         postgres: server settings by name.
+        platform: what the functions' processes find in their environment beside the template's variables: AWS's own
+            names, such as a service's endpoint, and `MONOTONIC_AHEAD_FILE` (`local/runtime_boot.py`).
     """
 
     state_dir: Path
@@ -107,6 +109,7 @@ class StackSettings:
     sandbox: Mapping[str, str] = field(default_factory=dict)
     monitoring: bool = False
     postgres: Mapping[str, str] = field(default_factory=dict)
+    platform: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], *, state_dir: Path = STATE) -> Self:

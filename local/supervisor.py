@@ -197,7 +197,12 @@ class Supervisor:
             runtime=make_runtime_folder(self._settings.state_dir / "runtime"),
             logs=self._settings.logs,
             # the functions connect as their own role, which owns nothing; migrations are the owner's
-            shared_environment={**CREDENTIALS, "AWS_ENDPOINT_URL": self._aws_url, "DATABASE_OWNER": SUPERUSER},
+            shared_environment={
+                **CREDENTIALS,
+                "AWS_ENDPOINT_URL": self._aws_url,
+                "DATABASE_OWNER": SUPERUSER,
+                **self._settings.platform,
+            },
             concurrency=self._settings.concurrency,
             send_to_queue=queue_sender(self._template, endpoint=self._aws_url),
         )
