@@ -9,13 +9,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import pytest
 
-from local.aws import sqs_client
 from local.build import ROOT
 from local.sandbox.client import SandboxClient
 from local.sandbox.effects import Body, Hang
@@ -23,6 +21,7 @@ from local.sandbox.faults import Fault
 from local.stack import EmbeddedStack
 from mono_pipeline.adapters.postgres import Database, DatabaseAddress
 from mono_pipeline.core.flag import bucket
+from tests.e2e.daily_queue import DailyQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -296,7 +295,7 @@ def test_everybody_out_under_load_and_in_again(
     """Eight at work, a thousand syncs queued: none begins after 15 s, those at work stop at a flush, none is lost."""
     long_ones = [str(sandbox.create_account(transactions=6_000, days=4)["id"]) for _ in range(RUNNING)]
     short_ones = [str(sandbox.create_account(transactions=2)["id"]) for _ in range(WAITING)]
-    accounts = [*long_ones, *short_ones]
+    accounts, queue = [*long_ones, *short_ones], DailyQueue(stack)
     assert monoctl("accounts", "import").returncode == 0
     assert monoctl("flag", "set", "true", "--reason", "everybody").returncode == 0
     with httpx.Client(base_url=stack.record["http"], timeout=60, trust_env=False) as http:
@@ -305,14 +304,14 @@ def test_everybody_out_under_load_and_in_again(
             sandbox.add(account, count=1)
         for account in long_ones:
             sandbox.inject(Fault(effect=Hang(seconds=3), account=account, path="*/transactions", times=None))
-        _queue(stack, long_ones)
+        queue.ask_for(long_ones)
         until(lambda: _working(database) >= RUNNING, seconds=120)
-        _queue(stack, [account for account in short_ones for _ in range(4)])
+        queue.ask_for([account for account in short_ones for _ in range(4)])
 
         ended = monoctl("--json", "rollback", "--reason", "totals look wrong", "--keep-dead-letters")
         told = lines(ended)[-1]
         started = database.rows("SELECT count(*) AS runs FROM sync_runs WHERE started_at IS NOT NULL")
-        _drained(stack)
+        queue.wait_until_empty()
 
         proof = told["proof"]
         assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -351,42 +350,6 @@ def _runs(database: Database) -> dict[str, list[tuple[str, str | None]]]:
 
 def _working(database: Database) -> int:
     return int(database.rows("SELECT count(*) AS n FROM bank_accounts WHERE lease_until > pipeline_now()")[0]["n"])
-
-
-def _queue(stack: EmbeddedStack, accounts: list[str]) -> None:
-    """A message each on the queue of daily work."""
-    sqs = sqs_client(stack.record["aws_endpoint_url"])
-    url = next(url for url in sqs.list_queues()["QueueUrls"] if url.endswith("-daily"))
-    for some in batched(accounts, 10, strict=False):
-        entries = [
-            {
-                "Id": str(number),
-                "MessageBody": json.dumps(
-                    {
-                        "type": "mono.fetch.requested",
-                        "account_id": account,
-                        "correlation_id": "c-load",
-                        "requested_by": "another program",  # who has made no row of it
-                        "hop": 0,
-                    }
-                ),
-            }
-            for number, account in enumerate(some)
-        ]
-        sqs.send_message_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
-
-
-def _drained(stack: EmbeddedStack) -> None:
-    """Until no work queue has a message, the flag being off."""
-    sqs = sqs_client(stack.record["aws_endpoint_url"])
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    queues = [url for url in sqs.list_queues()["QueueUrls"] if url.endswith(("-daily", "-backfill"))]
-
-    def empty() -> bool:
-        counts = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"] for url in queues]  # type: ignore[arg-type]
-        return not any(int(count) for attributes in counts for count in attributes.values())
-
-    until(empty, seconds=120)
 
 
 def _read_whole(http: httpx.Client, database: Database, accounts: list[str]) -> None:
