@@ -33,6 +33,7 @@ NOT_CHECKED: Final = {
     "AWS::CodeDeploy::DeploymentGroup",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
+    "AWS::Logs::MetricFilter",
     "AWS::SQS::QueuePolicy",
     "AWS::Scheduler::Schedule",
     "AWS::WAFv2::WebACL",
