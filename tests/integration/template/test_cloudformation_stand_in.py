@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import zipfile
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,9 +15,10 @@ from moto.cloudformation.parsing import get_model_map
 from local.permissions import DEPLOYED
 from local.sam import REGION
 from local.template import Template
+from tests.integration.template.stand_in import STAND_IN_ARN, deployable, upload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 pytestmark = pytest.mark.integration
 
@@ -68,12 +67,13 @@ def stack(template: Template) -> Iterator[dict[str, str]]:
     """Physical ids of the stack's resources by logical id."""
     managed = {"iam": {"load_aws_managed_policies": True}, "lambda": {"use_docker": False}}
     with mock_aws(config=managed):
-        _upload(template)
+        upload({*template.functions, "CommonLayer"})
         cloudformation = boto3.client("cloudformation", region_name=REGION)
-        document = json.dumps(_without_what_it_does_not_know(template))
+        document = deployable(template, without=NOT_CHECKED | TOO_EARLY, change=_with_texts)
+        del document["Outputs"]
         parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in DEPLOYED.items()]
         cloudformation.create_stack(
-            StackName=STACK, TemplateBody=document, Parameters=parameters, Capabilities=["CAPABILITY_IAM"]
+            StackName=STACK, TemplateBody=json.dumps(document), Parameters=parameters, Capabilities=["CAPABILITY_IAM"]
         )
         assert cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
         found = cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)
@@ -84,27 +84,13 @@ def stack(template: Template) -> Iterator[dict[str, str]]:
         }
 
 
-def _without_what_it_does_not_know(template: Template) -> dict[str, Any]:
-    """The document less the kinds of NOT_CHECKED; what refers to one of them gets a text in its place."""
-    document = dict(template.document)
-    resources = document["Resources"]
-    gone = {logical_id for logical_id, resource in resources.items() if resource["Type"] in NOT_CHECKED | TOO_EARLY}
-    document["Resources"] = {name: resource for name, resource in resources.items() if name not in gone}
-    del document["Outputs"]
-    changed: dict[str, Any] = _with_texts(document, gone)
-    return changed
-
-
-def _with_texts(node: Any, gone: set[str]) -> Any:
+def _with_texts(node: Any, gone: Collection[str]) -> Any:
+    """A text in the place of what refers to a kind of NOT_CHECKED."""
     match node:
-        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]} if name in gone | WITHOUT_ARN:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]} if name in gone or name in WITHOUT_ARN:
             return _instead(name)
         case {"Fn::Sub": str(text)}:
             return {"Fn::Sub": re.sub(r"\$\{(\w+)(\.\w+)?\}", lambda m: m[1] if m[1] in gone else m[0], text)}
-        case dict():
-            return {key: _with_texts(value, gone) for key, value in node.items() if key != "DependsOn"}
-        case list():
-            return [_with_texts(value, gone) for value in node]
     return node
 
 
@@ -112,18 +98,7 @@ def _instead(name: str) -> Any:
     """The function itself for its alias, else a text that looks like an ARN."""
     if name.endswith("Aliaslive"):
         return {"Ref": name.removesuffix("Aliaslive")}
-    return f"arn:aws:stand-in:{REGION}:123456789012:{name}"
-
-
-def _upload(template: Template) -> None:
-    """Artifacts that the functions and the layer name: an empty handler each."""
-    s3 = boto3.client("s3", region_name=REGION)
-    s3.create_bucket(Bucket="artifacts", CreateBucketConfiguration={"LocationConstraint": REGION})
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("app.py", "def handler(event, context): return {}\n")
-    for logical_id in {*template.functions, "CommonLayer"}:
-        s3.put_object(Bucket="artifacts", Key=logical_id, Body=packed.getvalue())
+    return STAND_IN_ARN + name
 
 
 def test_what_the_stand_in_cannot_check_is_written_down(template: Template) -> None:
