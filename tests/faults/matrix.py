@@ -49,7 +49,7 @@ MATRIX: Final = (
     _row("P15", "NUL, lone surrogate, \\u0000 in a row", "that row is quarantined, the others of its page land"),
     _row("P16", "amounts beyond bigint, numeric 10^40", "quarantined with their reason"),
     _row("P17", "one id twice in one page", "never two rows; contradicting ones: neither, until the bank is clear"),
-    _row("P18", "old code on the new schema", "the code before the newest migration goes on syncing"),
+    _row("P18", "old code on the new schema", "the code before the newest migration passes its own tests"),
     _row("P19", "migration killed, run twice, run at once", "all or nothing, each file once, and a sync works"),
     _row("P20", "no TLS, wrong CA, wrong host name", "refused in all three; the right server is used"),
     _row("P21", "the database's clock jumps", "leases by that clock alone; no negative durations"),
