@@ -23,7 +23,7 @@ class Invocation:
     """Lambda's context: so many seconds are left."""
 
     seconds: float
-    aws_request_id = "r-1"
+    aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int:
         """What is left."""
@@ -31,18 +31,24 @@ class Invocation:
 
 
 class WorkerFunction:
-    """Calling it invokes the handler with records; returned are the ids of the items that it reports as failed."""
+    """Calling it invokes the handler with records; returned are the ids of the items that it reports as failed.
+
+    The first is request `r-1`, the second `r-2`.
+    """
 
     def __init__(
         self, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, *, seconds: float = TIMEOUT_SECONDS
     ) -> None:
         self.here = SimpleNamespace(collaborators=pipeline.worker, observer=pipeline.worker.observer)
         self._seconds = seconds
+        self._requests = 0
         monkeypatch.setattr(worker_function, "environment", lambda: self.here)
 
     def __call__(self, *records: dict[str, Any]) -> list[str]:
         """Invoke."""
-        answer = worker_function.handler({"Records": list(records)}, Invocation(self._seconds))  # type: ignore[arg-type]
+        self._requests += 1
+        context = Invocation(self._seconds, f"r-{self._requests}")
+        answer = worker_function.handler({"Records": list(records)}, context)  # type: ignore[arg-type]
         return [item["itemIdentifier"] for item in answer["batchItemFailures"]]
 
 

@@ -150,20 +150,30 @@ def test_L20_nothing_is_left_from_the_invocation_before(
     (told,) = listening(monkeypatch)
     pipeline.worker = replace(pipeline.worker, observer=Telemetry())
     invoke = WorkerFunction(pipeline, monkeypatch)
+    session = session_of(pipeline.worker.database)
     with Saboteur(pipeline.address) as saboteur:
         saboteur.arm("RAISE EXCEPTION 'in the middle'", nth=1)
         with pytest.raises(BatchProcessingError):
             invoke(record(wake_up(first, correlation_id="c-first"), sent_at=pipeline.now()))
-        assert pipeline.rows("SELECT FROM bank_transactions") == []
+        left = saboteur.database.row("SELECT state FROM pg_stat_activity WHERE pid = :pid", pid=session)
+        assert saboteur.database.rows("SELECT FROM bank_transactions") == []
         before = len(told.lines)
         saboteur.disarm()
 
-    assert invoke(record(wake_up(second, correlation_id="c-second"), sent_at=pipeline.now())) == []
+    # rolled back by itself: not dropped by whatever came next, and with no transaction open
+    assert left == {"state": "idle"}
+    # what cannot be read has no id of its own to be told under
+    assert (
+        invoke(record("{", number=2), record(wake_up(second, correlation_id="c-second"), sent_at=pipeline.now())) == []
+    )
 
-    later = str(told.lines[before:])
-    assert second in later
-    assert first not in later
-    assert "c-first" not in later
+    later = told.lines[before:]
+    (poison,) = (line for line in later if line.get("message") == "mono.message.poison")
+    assert (poison["function_request_id"], poison["correlation_id"]) == ("r-2", "r-2")
+    assert {line["correlation_id"] for line in later if line.get("account_id") == second} == {"c-second"}
+    assert first not in str(later)
+    assert "c-first" not in str(later)
+    assert session_of(pipeline.worker.database) == session
     assert pipeline.stored(second) == pipeline.truth(second)
     recover(pipeline, first)
     seen("rolled back; the next one whole, with no word of the first")
