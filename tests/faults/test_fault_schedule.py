@@ -108,17 +108,26 @@ def test_L15_fired_twice(pipeline: Pipeline, seen: Callable[[str], None]) -> Non
 
 @pytest.mark.parametrize(("how", "hours"), [("late by 6 h", 20), ("not for a day", 38)])
 def test_L15_late_or_never(pipeline: Pipeline, seen: Callable[[str], None], how: str, hours: int) -> None:
-    """What was missed is not made up for one by one: each account is read once, and has everything."""
+    """What was missed is not made up for one by one: each account is read once, and has everything.
+
+    The ticks after the first, and after the work is done, find nothing that is still due.
+    """
     accounts = linked(pipeline)
     for account in accounts:
         pipeline.sandbox.add(account)
     pipeline.let_pass(hours=hours)
 
-    pipeline.tick()
+    ticks = []
+    for _ in range(3):
+        ticks.append(pipeline.tick().requested)
+        pipeline.let_pass(minutes=3)
 
+    assert ticks == [ACCOUNTS, 0, 0]
     assert sent(pipeline) == Counter(accounts)
     caught_up(pipeline, accounts)
     assert {len(pipeline.runs(account)) for account in accounts} == {2}
+    pipeline.let_pass(minutes=5)
+    assert pipeline.tick().requested == 0
     seen(f"{how}: one run each, caught up")
 
 
