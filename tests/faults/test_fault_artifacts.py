@@ -31,6 +31,21 @@ import resource
 has = 1024 * int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1])
 resource.setrlimit(resource.RLIMIT_AS, (has + {bytes}, has + {bytes}))
 """
+# what it has when the second flush has written its rows, and not one byte more
+NONE_LEFT: Final = """
+import resource
+from mono_pipeline.adapters import postgres
+execute, flushes = postgres.Database._execute, []
+def starved(self, statement, parameters):
+    told = execute(self, statement, parameters)
+    if "INSERT INTO bank_transactions" in statement:
+        flushes.append(statement)
+        if len(flushes) == 2:
+            resource.setrlimit(resource.RLIMIT_AS, (1, 1))
+            bytearray(1 << 26)
+    return told
+postgres.Database._execute = starved
+"""
 MEGABYTE: Final = 1024 * 1024
 # whoever imports one of these has none of them
 NOTHING_OF_THE_DATABASE: Final = """
@@ -70,11 +85,20 @@ def test_L03_out_of_memory(
         flag_on(sqs_server)
         event = {"Records": [record(wake_up(listed["id"]), sent_at=pipeline.now())]}
         outcomes = []
-        for megabytes in (4, 24, 48):
-            ended = worker.invoke(event, between=LIMIT.format(bytes=megabytes * MEGABYTE))
+        for limit in (
+            LIMIT.format(bytes=4 * MEGABYTE),
+            NONE_LEFT,
+            *(LIMIT.format(bytes=b * MEGABYTE) for b in (24, 48)),
+        ):
+            ended = worker.invoke(event, between=limit)
             outcomes.append(ended.failed(["m-1"]))
             assert broken(pipeline.worker.database) == []
-            assert len(pipeline.stored(listed["id"])) in {*range(0, 400, FLUSH), 400}
+            stored = len(pipeline.stored(listed["id"]))
+            assert stored in {*range(0, 400, FLUSH), 400}
+            (counted,) = pipeline.rows("SELECT coalesce(sum(rows_inserted), 0)::int AS rows FROM sync_runs")
+            assert counted["rows"] == stored
+            if limit is NONE_LEFT:
+                assert (outcomes[-1], stored) == (True, FLUSH), ended.complained
             pipeline.let_pass(seconds=91)
         whole = worker.invoke(event)
 
@@ -82,7 +106,7 @@ def test_L03_out_of_memory(
         assert not whole.failed(["m-1"]), whole.complained
         truth = {row["id"]: row["amount"] for row in mono.control.truth(listed["id"])["bank"]}
         assert {key: row[0] for key, row in pipeline.stored(listed["id"]).items()} == truth
-    seen(f"{sum(outcomes)} of 3 died, their message comes back; then 400 rows")
+    seen(f"{sum(outcomes)} of 4 died, their message comes back; then 400 rows")
 
 
 def flag_on(stand_in: AwsStandIn) -> None:
