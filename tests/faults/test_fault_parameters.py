@@ -16,7 +16,7 @@ from mono_pipeline.adapters import aws
 from mono_pipeline.adapters.dead_letter_queue import DeadLetterQueue, SentBack
 from mono_pipeline.adapters.flag_reader import FlagReader
 from mono_pipeline.adapters.parameters import ParameterStore
-from mono_pipeline.adapters.webhook_settings import KEPT_SECONDS, KeptSettings, load_webhook_settings
+from mono_pipeline.adapters.webhook_settings import KeptSettings, load_webhook_settings
 from mono_pipeline.core.dead_letter import FetchFailed, QueuedMessage
 from mono_pipeline.core.errors import QueueUnavailable
 from mono_pipeline.core.flag import decide
@@ -36,6 +36,7 @@ pytestmark = pytest.mark.integration
 FLAG: Final = "/mono-pipeline/dev/MONO_TRANSACTIONS_ENABLED"
 SECRET_NAME: Final = "/mono-pipeline/dev/MONO_WEBHOOK_SECRET"
 LAST_GOOD: Final = 300  # seconds, as promised: the reader has a constant of its own
+KEPT_SECONDS: Final = 60.0  # a secret's, likewise
 BOUND: Final = 2.5  # two seconds, and what a busy machine adds
 CIPHERTEXT: Final = "AQICAHhOtSomebodyForgotToDecryptThisSecureString0123456789abcdefghijklmnopqrstuvwxyz=="
 ANSWERS: Final = {
