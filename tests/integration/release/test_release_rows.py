@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -18,9 +17,8 @@ from local.template import Template
 from mono_pipeline.core.deadline import Deadline
 from mono_pipeline.core.flag import bucket
 from mono_pipeline.usecases.operations import Operations
-from tests.earlier_code import before_the_newest_migration, check_out
+from tests.earlier_code import before_the_newest_migration, check_out, its_tests_on_our_schema
 from tests.harness import Pipeline
-from tests.integration.conftest import MIGRATIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,22 +108,22 @@ def test_R2_old_and_new_code_on_one_account(pipeline: Pipeline, tmp_path: Path) 
     new.close()
 
 
+# What a release lives by: the sync itself, the flag, the audit trail, links that come and go, accounts that are given up.
+ITS_TESTS = (
+    "tests/integration/test_sync.py",
+    "tests/integration/engine/test_engine_flag.py",
+    "tests/integration/release/test_release_log.py",
+    "tests/integration/lifecycle/test_arrival_and_flag.py",
+    "tests/integration/dead_letters/test_failure_streak.py",
+)
+
+
 def test_R3_code_rolled_back_after_a_migration(tmp_path: Path) -> None:
-    """The code before the newest migration passes its own tests of the sync on the new schema."""
+    """The code before the newest migration passes its own tests of a release's parts on the new schema."""
     _, commit = before_the_newest_migration()
     check_out(commit, tmp_path)
-    shutil.rmtree(tmp_path / "migrations")
-    shutil.copytree(MIGRATIONS, tmp_path / "migrations")
-    options = ["-q", "-p", "no:cacheprovider", "-o", "pythonpath=. layers/common", "--import-mode=importlib"]
-    ran = subprocess.run(  # noqa: S603 - ours
-        [sys.executable, "-m", "pytest", *options, f"--basetemp={tmp_path}/run", "tests/integration/test_sync.py"],
-        cwd=tmp_path,
-        env={name: value for name, value in os.environ.items() if not name.startswith(("PYTHONPATH", "PYTEST"))},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,  # seconds on a quiet machine, minutes on a busy one
-    )
+
+    ran = its_tests_on_our_schema(tmp_path, *ITS_TESTS, f"--basetemp={tmp_path}/run")
 
     assert ran.returncode == 0, ran.stdout[-3000:]
     assert " passed" in ran.stdout
