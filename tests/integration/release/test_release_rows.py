@@ -108,7 +108,7 @@ def test_R2_old_and_new_code_on_one_account(pipeline: Pipeline, tmp_path: Path) 
     new.close()
 
 
-# What a release lives by: the sync itself, the flag, the audit trail, links that come and go, accounts that are given up.
+# What a release lives by: the sync, the flag, the audit trail, links that come and go, accounts that are given up.
 ITS_TESTS = (
     "tests/integration/test_sync.py",
     "tests/integration/engine/test_engine_flag.py",
