@@ -63,9 +63,8 @@ class _Link:
 
     def repeated(self) -> str:
         story = self._story
-        story.until(lambda: not self._open_runs(), "the reading does not end")
-        runs = self._runs()
-        first = next(hook for hook in story.bank.webhooks() if _about(hook["body"]) == self.account)
+        story.until(self._at_rest, "the reading does not end")
+        runs, first = self._runs(), self._webhooks()[0]
         story.bank.fire_webhook(body=first["body"], copies=3)
         story.until(
             lambda: any(row["deliveries"] == 4 for row in self._inbox()),  # noqa: PLR2004 - once and three times
@@ -120,7 +119,7 @@ class _Link:
         new = story.bank.relink(old, same_ids=True)["id"]
         story.until(lambda: story.account(new) is not None, "the new link did not come in")
         self.account = new
-        story.until(lambda: self._equal() and not self._open_runs(), "the rows are not the bank's")
+        story.until(lambda: self._at_rest() and self._equal(), "the rows are not the bank's")
         after = story.account(new)
         promise(before is not None and after is not None and before["id"] == after["id"], "it is another account")
         answer = story.sync(old)
@@ -151,8 +150,12 @@ class _Link:
         )
 
     def _all_taken(self) -> None:
-        answers = [hook["answers"] for hook in self._story.bank.webhooks() if _about(hook["body"]) == self.account]
+        answers = [hook["answers"] for hook in self._webhooks()]
         promise(answers != [] and all(told[-1:] == [HTTPStatus.OK] for told in answers), f"the door answered {answers}")
+
+    def _webhooks(self) -> list[dict[str, Any]]:
+        """What Mono has sent of the account, oldest first."""
+        return [hook for hook in self._story.bank.webhooks() if _about(hook["body"]) == self.account]
 
     def _inbox(self) -> list[dict[str, Any]]:
         return self._story.database.rows(
@@ -162,8 +165,13 @@ class _Link:
     def _runs(self) -> int:
         return len(self._story.database.rows(_RUNS, id=self.account))
 
-    def _open_runs(self) -> int:
-        return len(self._story.database.rows(f"{_RUNS} AND r.status = 'running'", id=self.account))
+    def _at_rest(self) -> bool:
+        """Whether all that Mono told of the account was heard and acted on.
+
+        A webhook is written down in the commit that asks for its run, so none can begin once all are there.
+        """
+        open_runs = f"{_RUNS} AND r.status = 'running'"
+        return len(self._inbox()) == len(self._webhooks()) and not self._story.database.rows(open_runs, id=self.account)
 
 
 _RUNS: Final = """
