@@ -15,6 +15,7 @@ from mono_pipeline.core.webhook_outcome import WebhookReason
 PRICES: Final = ((10_000, 0.30), (250_000, 0.10), (1_000_000, 0.05), (float("inf"), 0.02))
 PER_1000_ASKED: Final = 0.01  # USD, of GetMetricData; up to five statistics of a metric are one
 HOURS: Final = 730.0  # a month
+LOOP: Final = 60  # seconds: in each of its loops the exporter asks for every series, whatever the period of its job
 ACCOUNTS: Final = (100, 10_000, 100_000)
 HEALTHY: Final = 4  # series of an account: sync, transform and persist that went well, and the zero
 FAILING: Final = 4  # besides: the same stages that ended in an error, and the error
@@ -58,17 +59,17 @@ def metrics_usd(series: float) -> float:
     return cost
 
 
-def asked_usd(series: float, *, period: float) -> float:
-    """What the exporter costs a month that asks for so many series once a period, in seconds."""
-    return series * HOURS * 3600 / period / 1000 * PER_1000_ASKED
+def asked_usd(series: float) -> float:
+    """What the exporter costs a month that asks for so many series in each loop."""
+    return series * HOURS * 3600 / LOOP / 1000 * PER_1000_ASKED
 
 
 def costs(accounts: int, mode: str) -> tuple[float, float, float]:
     """Series; USD a month at two syncs a day; USD a month if every account were active in every hour."""
     fleet, own = fleet_series(), account_series(accounts, mode)
-    asked_fleet = asked_usd(fleet + 8, period=60)  # ten statistics of eight latency series count as two
-    usual = metrics_usd(fleet + own * ACTIVE_SHARE) + asked_fleet + asked_usd(own * LISTED_SHARE, period=300)
-    return fleet + own, usual, metrics_usd(fleet + own) + asked_fleet + asked_usd(own, period=300)
+    asked_fleet = asked_usd(fleet + 8)  # ten statistics of eight latency series count as two
+    usual = metrics_usd(fleet + own * ACTIVE_SHARE) + asked_fleet + asked_usd(own * LISTED_SHARE)
+    return fleet + own, usual, metrics_usd(fleet + own) + asked_fleet + asked_usd(own)
 
 
 def table() -> str:

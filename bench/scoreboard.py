@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from rich.table import Table
 
+from bench.waivers import judgement
 from local.results import ResultRow
 
 if TYPE_CHECKING:
@@ -171,9 +172,5 @@ def goal_table(rows: Sequence[ResultRow]) -> Table:
         table.add_column(heading, justify="left" if heading == "what" else "right")
     for row in rows:
         if row.goal is not None:
-            table.add_row(row.what, f"{row.value} {row.unit}".strip(), str(row.goal), _judgement(row))
+            table.add_row(row.what, f"{row.value} {row.unit}".strip(), str(row.goal), judgement(row))
     return table
-
-
-def _judgement(row: ResultRow) -> str:
-    return "ok" if row.ok else "MISSED"

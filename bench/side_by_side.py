@@ -34,6 +34,7 @@ from bench.page_source import serving
 from bench.peer_board import OURS, Board, Killed, result_rows, seconds_table
 from bench.peer_shapes import CONCURRENT, FULL, TINY, Sizes, Slow
 from bench.slow_pages import COUNT
+from bench.waivers import judgement, waive, waivers
 from bench.workload import Shape, Truth, render
 from local import child
 from local.ports import LOOPBACK, answers, free_port
@@ -197,12 +198,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with PostgresServer.start(home / "postgres") as server:
         run = SideBySide(home, Arena(server), sizes)
         _run_shapes(run, sizes, peers, asked.shapes.split(","))
-    rows = result_rows(run.board, sizes) if asked.shapes == parser.get_default("shapes") else []
+    rows = (
+        waive(result_rows(run.board, sizes), waivers("bench-peers"))
+        if asked.shapes == parser.get_default("shapes")
+        else []
+    )
     console = Console(width=100, highlight=False)
     console.print(seconds_table(run.board))
     for row in rows:
         if row.goal is not None or row.id.startswith(("ratio", "kill", "limit")):
-            mark = "" if row.goal is None else f"   goal {row.goal} {'met' if row.ok else 'MISSED'}"
+            mark = "" if row.goal is None else f"   goal {row.goal} {judgement(row)}"
             console.print(f"{row.what:<70} {row.value} {row.unit}{mark}")
     if rows:
         write_results("bench-peers-tiny" if asked.tiny else "bench-peers", rows)
