@@ -2,8 +2,8 @@
 
 A round is one turn of every contestant: a cold load into an empty database, then again with nothing changed. Both turns
 of every contestant read every page of every account; nothing is asked for with a date filter, and the page source would
-ignore one. Exit code 1 when a goal is missed and not waived (`waivers.toml`). `--quick` runs only ours, on less, and has
-no goals.
+ignore one. Exit code 1 when a goal is missed and not waived (`waivers.toml`). `--quick` runs only ours, on less,
+without goals.
 """
 
 from __future__ import annotations
