@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SHIPPED: Final = ROOT / "monitoring"
 YACE: Final = STATE / "bin" / "yace"
+ALERTMANAGER: Final = STATE / "bin" / "alertmanager"
 UNPACKED: Final = STATE / "debian" / "usr" / "bin"  # where install.sh puts what is not on PATH
 _START_SECONDS: Final = 20.0
 
@@ -251,5 +252,6 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _alertmanager() -> str | None:
-    """Debian calls it prometheus-alertmanager."""
-    return program("prometheus-alertmanager", "alertmanager")
+    """The installed one, which Debian calls prometheus-alertmanager, or the built one. Debian's runs from /usr alone."""
+    installed = (shutil.which(name) for name in ("prometheus-alertmanager", "alertmanager"))
+    return next((place for place in installed if place is not None), None) or shutil.which(ALERTMANAGER)

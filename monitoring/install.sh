@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Gets what the monitoring chain and its tests need, as any user and without touching the machine: what is not on PATH goes into
-# .local/. Prometheus and Alertmanager are Debian's packages, fetched by apt (which checks their signatures) and unpacked; the
-# CloudWatch exporter (YACE) and the reader of Alloy's configuration are built with Go, and Grafana's types come with npm, all from
-# pinned versions. Idempotent.
+# .local/. Prometheus, promtool and amtool are Debian's packages, fetched by apt (which checks their signatures) and unpacked;
+# Alertmanager (whose package runs from /usr alone), the CloudWatch exporter (YACE) and the reader of Alloy's configuration are built
+# with Go, and Grafana's types come with npm, all from pinned versions. Idempotent.
 set -euo pipefail
 cd "$(dirname "$0")"
 state=$PWD/../.local
@@ -24,9 +24,18 @@ unpack() {  # Debian packages into .local/debian, with lists and a cache of thei
 
 has() { command -v "$1" >/dev/null || [ -x "$state/debian/usr/bin/$1" ]; }
 
-if ! { has prometheus && has promtool && has amtool && { has prometheus-alertmanager || has alertmanager; }; }; then
-  command -v apt-get >/dev/null || missing "put prometheus, promtool, alertmanager and amtool on PATH (2.42 and 0.25, or later)"
+if ! { has prometheus && has promtool && has amtool; }; then
+  command -v apt-get >/dev/null || missing "put prometheus, promtool and amtool on PATH (2.42 and 0.25, or later)"
   unpack prometheus prometheus-alertmanager
+fi
+
+alertmanager=$state/bin/alertmanager
+if ! { command -v prometheus-alertmanager || command -v alertmanager; } >/dev/null &&
+  { [ ! -x "$alertmanager" ] || [ alertmanager-build/go.sum -nt "$alertmanager" ]; }; then
+  command -v go >/dev/null || missing "install Go 1.26 or later to build Alertmanager, or put alertmanager on PATH (0.25 or later)"
+  echo "monitoring: building Alertmanager (a minute of processor time when nothing is cached)" >&2
+  (cd alertmanager-build && nice -n 10 go build -trimpath -ldflags "-s -w" -o "$alertmanager" \
+    github.com/prometheus/alertmanager/cmd/alertmanager)
 fi
 
 yace=$state/bin/yace
