@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from typing import Final
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mono_pipeline.core.errors import InvalidInput
-from mono_pipeline.core.identity import parse_account_id, parse_job_id
+from mono_pipeline.core.identity import message_group, parse_account_id, parse_job_id
 
 ACCOUNT = "686265c6c41fad92985e806c"
+CUSTOMER = "686265c6c41fad92985e806a"
+# what SQS takes as a MessageGroupId
+TAKEN: Final = re.compile(r"[!-~]{1,128}")
 
 
 @given(st.text("0123456789abcdef", min_size=24, max_size=24))
@@ -57,3 +64,27 @@ def test_a_job_id_cannot_change_a_path(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         parse_job_id(text)
     assert refused.value.field == "job_id"
+
+
+def test_a_customer_s_accounts_are_one_group_and_an_account_of_nobody_is_one_by_itself() -> None:
+    """By Mono's id of the customer as it is."""
+    assert message_group(CUSTOMER, ACCOUNT) == CUSTOMER
+    assert [message_group(nobody, ACCOUNT) for nobody in (None, "")] == [ACCOUNT] * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Samuel Olamide", "0131883461", CUSTOMER + "0", CUSTOMER + "\n", CUSTOMER.upper(), "x" * 129, "é", "\ud800"],
+)
+def test_a_customer_s_id_of_another_form_is_a_group_by_its_digest(text: str) -> None:
+    """The same one each time, of which nothing can be read, and which SQS takes."""
+    group = message_group(text, ACCOUNT)
+
+    assert group == hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    assert TAKEN.fullmatch(group)
+
+
+@given(st.text())
+def test_whatever_mono_calls_a_customer_sqs_takes_the_message(text: str) -> None:
+    """Its rule: 1 to 128 ASCII letters, digits and marks."""
+    assert TAKEN.fullmatch(message_group(text, ACCOUNT))

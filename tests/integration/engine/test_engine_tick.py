@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from mono_pipeline.adapters.queue import WorkQueue
 from mono_pipeline.core.errors import QueueUnavailable
 from mono_pipeline.usecases.schedule_tick import TickResult
 
@@ -201,3 +205,36 @@ def test_more_than_a_batch_is_gone_through(pipeline: Pipeline) -> None:
 
     assert pipeline.tick().requested == 1_203
     assert len(pipeline.backfill.messages) == 1_203
+
+
+class RefusesGroups:
+    """An SQS client that refuses a batch for a group that SQS's rule does not allow: 1 to 128 ASCII characters."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, str] = {}
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        """Take all of them, or none."""
+        assert QueueUrl
+        if not all(re.fullmatch(r"[!-~]{1,128}", entry["MessageGroupId"]) for entry in Entries):
+            raise ClientError({"Error": {"Code": "InvalidParameterValue"}}, "SendMessageBatch")
+        self.taken |= {json.loads(entry["MessageBody"])["account_id"]: entry["MessageGroupId"] for entry in Entries}
+        return {"Successful": [{"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "x"} for entry in Entries]}
+
+
+def test_a_customer_whose_id_no_queue_takes_holds_up_nobody(pipeline: Pipeline) -> None:
+    """Mono may call a customer what it likes: each due account's message is taken, and his accounts are one group."""
+    accounts = [pipeline.link(transactions=1) for _ in range(25)]
+    for account in accounts[3:5]:
+        pipeline.rows(
+            "UPDATE bank_accounts SET mono_customer_id = :name WHERE mono_account_id = :id",
+            name="Samuel Olámide " * 20,
+            id=account,
+        )
+    sqs = RefusesGroups()
+
+    pipeline.tick(worker=replace(pipeline.worker, backfill=WorkQueue("memory/backfill", sqs)))  # type: ignore[arg-type]
+
+    assert sqs.taken.keys() == set(accounts)
+    assert sqs.taken[accounts[3]] == sqs.taken[accounts[4]]
+    assert not {sqs.taken[account] for account in accounts[3:5]} & {sqs.taken[account] for account in accounts[5:]}

@@ -10,6 +10,7 @@ from uuid import uuid4
 from mono_pipeline.adapters.queue import REPLAY
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.dead_letter import FetchFailed, kept_body
+from mono_pipeline.core.identity import message_group
 from mono_pipeline.core.replay import TAKES_OFF, Outcome, Standing
 from mono_pipeline.core.run import LinkStatus, RunKind
 
@@ -147,7 +148,7 @@ class DeadLetterStore:
         return [
             Woken(
                 account_id=row["mono_account_id"],
-                group=row["mono_customer_id"] or row["mono_account_id"],
+                group=message_group(row["mono_customer_id"], row["mono_account_id"]),
                 kind=RunKind(row["kind"]),
                 correlation_id=row["correlation_id"],
                 replays=row["replays"],

@@ -19,6 +19,7 @@ from mono_pipeline.core import realtime
 from mono_pipeline.core.classify import classify
 from mono_pipeline.core.errors import MonoError, ProviderPaused
 from mono_pipeline.core.flag import decide
+from mono_pipeline.core.identity import message_group
 from mono_pipeline.core.realtime import CallOutcome, CallState, RealtimePolicy, Refusal
 from mono_pipeline.core.run import RunKind
 from mono_pipeline.core.wire import JobState
@@ -248,7 +249,7 @@ class RealtimeRefresh:
                     FetchRequested(
                         account_id=target.mono_account_id, correlation_id=correlation_id, requested_by=REQUESTED_BY
                     ),
-                    target.mono_customer_id or target.mono_account_id,
+                    message_group(target.mono_customer_id, target.mono_account_id),
                 )
                 for target, correlation_id in fresh
             ]

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from mono_pipeline.adapters.queue import SCHEDULE, FetchRequested
 from mono_pipeline.core.flag import decide
+from mono_pipeline.core.identity import message_group
 from mono_pipeline.core.run import RunKind
 from mono_pipeline.usecases.failure_letters import FailureLetters
 
@@ -118,7 +119,7 @@ def _messages(accounts: Iterable[DueAccount], correlation_id: str) -> list[tuple
     return [
         (
             FetchRequested(account_id=account.mono_account_id, correlation_id=correlation_id, requested_by=SCHEDULE),
-            account.mono_customer_id or account.mono_account_id,
+            message_group(account.mono_customer_id, account.mono_account_id),
         )
         for account in accounts
     ]
