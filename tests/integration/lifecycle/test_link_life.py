@@ -44,6 +44,36 @@ def test_the_first_history_goes_to_the_backfill_queue(pipeline: Pipeline) -> Non
     assert [(run["kind"], run["requested_by"]) for run in pipeline.runs(account)] == [("full", "mono.webhook.received")]
 
 
+def test_events_that_come_twice_leave_the_first_history_to_the_backfill_queue(pipeline: Pipeline) -> None:
+    """Mono repeats itself while the history waits: no worker of the daily queue begins to read it."""
+    account = pipeline.sandbox.link_account(transactions=30, ready=True)["id"]
+
+    for body in told(pipeline) * 2:
+        hear(pipeline, body)
+
+    assert pipeline.page_requests(account) == []
+    assert {wake.account_id for wake in pipeline.backfill.messages} == {account}
+    assert pipeline.daily.messages == []
+    drain(pipeline)
+    assert [(run["kind"], run["status"]) for run in pipeline.runs(account)] == [("full", "completed")]
+    assert pipeline.stored(account) == pipeline.truth(account)
+
+
+def test_an_event_that_comes_twice_goes_on_with_what_a_dead_worker_left(pipeline: Pipeline) -> None:
+    """The run was asked for and never begun; once it was served, a third copy finds nothing to do."""
+    account = pipeline.link(transactions=20)
+    pipeline.sync(account)
+    pipeline.sandbox.add(account)
+    body = pipeline.sandbox.fire_webhook(event="account_updated", account=account)[0]["body"]
+    hear(pipeline, body, read=False)
+
+    assert hear(pipeline, body).read == "incremental"
+
+    assert pipeline.stored(account) == pipeline.truth(account)
+    assert hear(pipeline, body).read is None
+    assert [run["status"] for run in pipeline.runs(account)] == ["completed", "completed"]
+
+
 def test_a_link_that_wants_its_customer_is_read_on_and_says_so_until_a_success(pipeline: Pipeline) -> None:
     """Real-time failed for want of the customer: cached rows are read, the answer warns, signing in ends it."""
     account = pipeline.link(transactions=20)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from mono_pipeline.adapters.queue import WebhookReceived
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.link_state import LinkMarks, Mark
-from mono_pipeline.core.run import LinkStatus
+from mono_pipeline.core.run import LinkStatus, RunKind
 from mono_pipeline.core.webhook_event import WebhookEvent, WebhookKind
 
 if TYPE_CHECKING:
@@ -182,6 +182,11 @@ class InboxStore:
     def covering_run(self, account_id: int, since: datetime) -> Row | None:
         """The run that sees what was there at `since`, with `run_id`, `kind` and `waiting`; None where none does."""
         return self._database.row(_SQL["covering_run"], account_id=account_id, since=since)
+
+    def open_kind(self, account_id: int) -> RunKind | None:
+        """What of the account is asked for or under way, by the run that comes first; None where nothing is."""
+        row = self._database.row(_SQL["open_kind"], account_id=account_id)
+        return None if row is None else RunKind(row["kind"])
 
     def put_off_read(self, account_id: int, *, requested_by: str, runs: int, interval_seconds: float) -> bool:
         """Leave the account's next reading to a tick where `requested_by` started so many `runs` in the interval.

@@ -124,10 +124,9 @@ class Lifecycle:
         if known is None or not message.event.has_event_id or known.effect is Effect.WAITING:
             return None
         self._inbox.count_delivery(message.event.event_key)
-        asked = known.account_id is not None and known.effect is not Effect.FORMER_LINK and wants_read(message.event)
-        if not asked:
+        if known.account_id is None or known.effect is Effect.FORMER_LINK or not wants_read(message.event):
             return Heard(effect=None)
-        return Heard(effect=None, read=RunKind.INCREMENTAL)
+        return Heard(effect=None, read=self._inbox.open_kind(known.account_id))
 
     def _write(self, sighting: Sighting, page: MonoPage | None) -> Heard:
         message = sighting.message

@@ -65,6 +65,11 @@ SELECT run_id, kind, started_at IS NULL AS waiting FROM sync_runs
    AND ((status = 'running' AND started_at IS NULL) OR started_at >= :since::timestamptz)
  ORDER BY started_at NULLS FIRST LIMIT 1;
 
+-- name: open_kind
+-- What of the account is asked for or under way: the kind of the run that whoever takes it goes on with.
+SELECT kind FROM sync_runs WHERE account_id = :account_id AND status = 'running'
+ ORDER BY started_at NULLS LAST, requested_by = 'backfill', requested_at, run_id LIMIT 1;
+
 -- name: put_off_read
 -- Where an account's webhooks have started so many runs in the interval already, its next reading is due when the oldest of these is
 -- an interval old: what is told until then is told for that one. A run that is under way does not put it off any further.
