@@ -62,7 +62,9 @@ def show_one(
 ) -> None:
     """Show one account in full, with its newest run."""
     session = Session.of(context)
-    row = session.reach.ops.ask("accounts.show", account_id=parse_account_id(account))["account"]
+    account_id = parse_account_id(account)
+    with session.output.progress(f"reading {account_id}"):
+        row = session.reach.ops.ask("accounts.show", account_id=account_id)["account"]
     session.output.result({"account": row}, account_view(row, now=session.wiring.now()))
 
 
@@ -77,7 +79,9 @@ def realtime(
 ) -> None:
     """Say when Mono may be asked to go to the account's bank: each call costs NGN 100."""
     session = Session.of(context)
-    told = session.reach.ops.ask("realtime.policy", account_id=parse_account_id(account), policy=policy.value)
+    account_id = parse_account_id(account)
+    with session.output.progress(f"writing the policy of {account_id}"):
+        told = session.reach.ops.ask("realtime.policy", account_id=account_id, policy=policy.value)
     session.output.result(told, *realtime_view(told, now=session.wiring.now()))
     if policy is not RealtimePolicy.NEVER and not told["monthly_cap_ngn"]:
         session.output.note("REALTIME_MONTHLY_CAP_NGN is 0: no call is made before it allows one.", style="yellow")
@@ -93,9 +97,9 @@ def slo(
     session = Session.of(context)
     if hours != "default" and not (hours.isascii() and hours.isdigit()):
         raise InvalidInput("HOURS", "is neither a number of hours nor `default`")
-    told = session.reach.ops.ask(
-        "freshness.slo", account_id=parse_account_id(account), hours=None if hours == "default" else int(hours)
-    )
+    account_id, limit = parse_account_id(account), None if hours == "default" else int(hours)
+    with session.output.progress(f"writing the limit of {account_id}"):
+        told = session.reach.ops.ask("freshness.slo", account_id=account_id, hours=limit)
     session.output.result(told, Text(f"{told['account_id']} is stale after {told['slo_hours']} h"))
 
 
@@ -110,9 +114,9 @@ def reauth_link(
 ) -> None:
     """Ask Mono for a link under which the account's owner signs in at the bank again."""
     session = Session.of(context)
-    told = session.reach.ops.ask(
-        "accounts.reauth_link", account_id=parse_account_id(account), redirect_url=redirect_url
-    )
+    account_id = parse_account_id(account)
+    with session.output.progress("asking Mono for a link"):
+        told = session.reach.ops.ask("accounts.reauth_link", account_id=account_id, redirect_url=redirect_url)
     if session.output.machine:
         session.output.result(told)
     else:
@@ -130,12 +134,8 @@ def erase(
 ) -> None:
     """Erase an account's personal data for good; tombstones stay, and it is never read again."""
     session = Session.of(context)
-    told = session.reach.ops.ask(
-        "accounts.erase",
-        account_id=parse_account_id(account),
-        confirm=parse_account_id(confirm),
-        actor=session.reach.who,
-        reason=reason,
-    )
+    account_id, again, who = parse_account_id(account), parse_account_id(confirm), session.reach.who
+    with session.output.progress(f"erasing {account_id}"):
+        told = session.reach.ops.ask("accounts.erase", account_id=account_id, confirm=again, actor=who, reason=reason)
     session.output.result(told, *erasure_view(told))
     session.output.note("Copies elsewhere (the platform's, backups, logs): docs/data-map.md says how they end.")

@@ -167,7 +167,7 @@ def test_the_policy_is_set_and_shown_with_what_the_month_has_cost() -> None:
 
     assert (said.exit_code, without_margins(said.stdout)) == (0, golden("accounts_realtime"))
     assert ops.asked == [("realtime.policy", {"account_id": ACCOUNT, "policy": "daily"})]
-    assert said.stderr == ""
+    assert said.stderr == f"writing the policy of {ACCOUNT} ...\n"  # and no warning
 
 
 def test_a_policy_without_a_cap_is_said_to_do_nothing() -> None:
