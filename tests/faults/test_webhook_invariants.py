@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 from random import Random
@@ -16,6 +15,7 @@ from local.sandbox.webhooks import Event, webhook_body
 from mono_pipeline.adapters.webhook_settings import KEPT_SECONDS, RETRY_SECONDS
 from mono_pipeline.core.webhook_outcome import WebhookConclusion, WebhookReason
 from mono_pipeline.http.webhook_call import answer
+from tests.canaries import leaves, planted
 from tests.faults.webhook_fuzz import calls
 from tests.webhook_door import BODY, OLD_SECRET, SECRET, TOLD, WITH_SECRET, Door, http_event, rest_event
 
@@ -31,9 +31,13 @@ KINDS = (
     "jobs_update",
     "account_unlinked",
     "reauthorisation_required",
+    "sync_failed",
     "account_synced",
     "account_income",
+    "account_credit_worthiness",
+    "transaction_categorisation",
     "transaction_metadata",
+    "statement_insights",
 )
 CANARIES: dict[str, Any] = {
     "name": "Canary Olamide Adeyemi",
@@ -137,27 +141,6 @@ def documents() -> Iterator[tuple[str, dict[str, Any]]]:
             has_new_data=True,
         )
         yield name, {**webhook_body(event), "narration": "x", "transactions": [{"narration": "x", "amount": 1}]}
-
-
-def leaves(told: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of each value in a document."""
-    inside = told.items() if isinstance(told, dict) else enumerate(told) if isinstance(told, list) else None
-    if inside is None:
-        yield path
-        return
-    for key, value in inside:
-        yield from leaves(value, (*path, key))
-
-
-def planted(told: dict[str, Any], paths: list[tuple[Any, ...]], canary: Any) -> dict[str, Any]:
-    """The document with the canary at these places."""
-    changed = copy.deepcopy(told)
-    for path in paths:
-        within: Any = changed
-        for key in path[:-1]:
-            within = within[key]
-        within[path[-1]] = canary
-    return changed
 
 
 @pytest.mark.parametrize("canary", CANARIES.values(), ids=CANARIES)
