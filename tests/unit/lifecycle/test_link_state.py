@@ -203,3 +203,22 @@ def test_W11_all_720_orders_of_six_events_are_judged_alike(  # noqa: N802 - the 
 
     assert {state.status for state in judged} == {status}
     assert len(judged) == 1
+
+
+@pytest.mark.parametrize(("life", "status"), LIVES)
+def test_W11_all_720_orders_of_arrival_end_in_one_status(  # noqa: N802 - the row's name
+    life: Callable[[Sandbox], list[dict[str, Any]]], status: str
+) -> None:
+    """Each event reaches us by itself, long after it happened: one without a date is then of another instant."""
+    events = [message(body).event for body in life(Sandbox(seed=life.__name__, now=START))]
+    present = max(event.account_id or "" for event in events)  # of two links, the younger
+    ends = set()
+    for order in permutations(events):
+        told = LinkMarks()
+        for minute, each in enumerate(order):
+            if each.account_id == present:
+                dated = datetime.fromisoformat(each.happened_at) if each.happened_at else None
+                told = told.noting(mark_of(each), dated or START + timedelta(days=1, minutes=minute))
+        ends.add(judge_link(told).status)
+
+    assert ends == {status}
