@@ -11,6 +11,7 @@ from mono_pipeline.core.booking import DateWindow
 from mono_pipeline.core.dead_letter import FailureStreak, is_dead_letter
 from mono_pipeline.core.errors import AccountUnknown, AlreadyRunning, LeaseLost
 from mono_pipeline.core.run import Account, LeasedRun, LinkStatus, RowCounts, RunKind, RunStatus
+from mono_pipeline.core.verdict import VerdictKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,6 +193,7 @@ class RunStore:
             # days that somebody asked for say nothing of the days before them
             newest_day=None if run.kind is RunKind.WINDOW else newest_day,
             full_read=run.kind is RunKind.FULL,
+            mismatch=verdict.kind is VerdictKind.MISMATCH,
             totals_ignore_window=totals_ignore_window,
             interval_seconds=interval_seconds,
             deep_read_days=deep_read_days,

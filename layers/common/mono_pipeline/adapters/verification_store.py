@@ -54,9 +54,13 @@ class VerificationStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def concluded_run(self, account: Account, *, full: bool = False) -> Row | None:
-        """The newest run with a verdict, or the newest of those that read everything."""
-        return self._database.row(_SQL["concluded_run"], account_id=account.id, full=full)
+    def standing_run(self, account: Account) -> Row | None:
+        """The run whose verdict stands: the newest with one, unless it has not read what an older one found wrong."""
+        return self._database.row(_SQL["standing_run"], account_id=account.id)
+
+    def full_run(self, account: Account) -> Row | None:
+        """The newest run with a verdict that read everything."""
+        return self._database.row(_SQL["full_run"], account_id=account.id)
 
     def newest_end(self, account: Account) -> Row | None:
         """The newest run that ended."""

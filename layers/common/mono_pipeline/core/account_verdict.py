@@ -59,7 +59,7 @@ def recorded_verdict(
     removals: int,
     quarantined: int,
 ) -> AccountVerdict:
-    """The newest run's verdict, unless what is stored now gainsays it: the gravest thing that was found.
+    """The verdict of the run that stands, unless what is stored now gainsays it: the gravest thing that was found.
 
     A run that was `verified` stays so only while nothing stands open and the running balances still carry its rows:
     `chain` is why they do not. It accuses no row, and so is no mismatch.

@@ -1,4 +1,4 @@
-"""`verify` without Mono: the newest verdict of an account, and what the tables say of themselves now."""
+"""`verify` without Mono: the verdict that stands of an account, and what the tables say of themselves now."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ class Verification:
         self._store = VerificationStore(collaborators.database)
 
     def recorded(self, account: Account) -> Event:
-        """The newest verdict with its run, and every check that needs no Mono, each with `holds` and `detail`.
+        """The verdict that stands with its run, and every check that needs no Mono, each with `holds` and `detail`.
 
-        `holds` is null where a check can say nothing.
+        A mismatch stands until a run that has read its days says otherwise. `holds` is null where a check can say
+        nothing.
         """
-        run, newest = self._store.concluded_run(account), self._store.newest_end(account)
+        run, newest = self._store.standing_run(account), self._store.newest_end(account)
         history = self._history(account)
         questions = self._store.questions(account)
         reason, balances = self._balances(account, run)
@@ -67,7 +68,7 @@ class Verification:
 
     def _balances(self, account: Account, run: Row | None) -> tuple[VerdictReason | None, Check]:
         """Whether the running balances still carry what a verified run answered for."""
-        full = self._store.concluded_run(account, full=True)
+        full = self._store.full_run(account)
         if full is not None and full["verdict"] == VerdictKind.VERIFIED:
             run = full  # the widest claim that was made
         days = DateWindow(start=run["window_start"], end=run["window_end"]) if run and run["window_start"] else None

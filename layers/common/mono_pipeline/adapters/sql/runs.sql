@@ -97,7 +97,9 @@ UPDATE bank_accounts
        last_success_at = pipeline_now(), failure_streak = 0,
        dead_lettered_at = NULL, dead_letter_run = NULL, dead_letter_sent_at = NULL, dead_letter_replays = 0,
        last_full_read_at = CASE WHEN :full_read THEN pipeline_now() ELSE last_full_read_at END,
-       deep_read_due_at = CASE WHEN :full_read THEN pipeline_now() + make_interval(days => :deep_read_days)
+       -- after a mismatch everything is read at the next turn: the days that differ may lie far behind the window
+       deep_read_due_at = CASE WHEN :mismatch THEN pipeline_now()
+                               WHEN :full_read THEN pipeline_now() + make_interval(days => :deep_read_days)
                                ELSE deep_read_due_at END,
        totals_ignore_window = totals_ignore_window OR :totals_ignore_window,
        link_status = CASE WHEN link_status = 'refused' THEN link_status_of(reauth_required_at, link_proven_at) ELSE link_status END,

@@ -1,7 +1,25 @@
--- name: concluded_run
--- The newest run of an account that has a verdict; with `full`, the newest of those that read everything.
+-- name: standing_run
+-- The run whose verdict stands for the account: the newest that has one, unless an older one is a mismatch and no complete run since
+-- has read its days; of several the one with the earliest bad day. All days of a mismatch are known where they are few; else they
+-- reach to the end of what its run read.
 SELECT run_id, kind, status, verdict, verdict_reason, first_bad_day, window_start, window_end, finished_at, mismatch
-FROM sync_runs WHERE account_id = :account_id AND verdict IS NOT NULL AND (NOT :full OR kind = 'full')
+FROM (
+  SELECT r.*, r.verdict = 'mismatch' AND NOT EXISTS (
+    SELECT FROM sync_runs l
+    WHERE l.account_id = r.account_id AND l.status = 'completed' AND l.finished_at > r.finished_at
+      AND (l.window_start IS NULL
+           OR l.window_start <= r.first_bad_day
+              AND l.window_end >= CASE WHEN (r.mismatch ->> 'days_differing')::int = jsonb_array_length(r.mismatch -> 'days')
+                                       THEN (r.mismatch -> 'days' -> -1 ->> 'day')::date
+                                       ELSE coalesce(r.window_end, lagos_date(r.finished_at)) END)) AS stands
+  FROM sync_runs r WHERE r.account_id = :account_id AND r.verdict IS NOT NULL
+) concluded
+ORDER BY stands DESC, CASE WHEN stands THEN first_bad_day END, finished_at DESC, run_id LIMIT 1;
+
+-- name: full_run
+-- The newest run of an account that read everything and has a verdict.
+SELECT run_id, verdict, window_start, window_end, finished_at
+FROM sync_runs WHERE account_id = :account_id AND verdict IS NOT NULL AND kind = 'full'
 ORDER BY finished_at DESC, run_id LIMIT 1;
 
 -- name: newest_end
