@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -49,6 +49,20 @@ def test_a_balance_that_is_ahead_of_the_rows_is_told(pipeline: Pipeline) -> None
     account = pipeline.link(transactions=60, fields={"balance": 123_456_789})
 
     assert pipeline.sync(account).verdict == unverifiable(VerdictReason.BALANCE_AHEAD)
+
+
+def test_a_row_in_another_currency_is_never_verified(pipeline: Pipeline) -> None:
+    """Ten dollars are kept as ten dollars; that they are no ten naira shows in the account's balance."""
+    account = pipeline.link(transactions=60)
+    (row,) = pipeline.sandbox.add(account, rows=[{"amount": 1_000, "type": "credit", "currency": "USD"}])
+    pipeline.sandbox.amend(
+        account, transaction=row["id"], changes={"balance": row["balance"] + 1_500_000}, rerun_balances=False
+    )
+
+    assert pipeline.sync(account).verdict == unverifiable(VerdictReason.BALANCE_LAGGING)
+    assert pipeline.rows("SELECT amount_minor FROM bank_transactions WHERE currency = 'USD'") == [
+        {"amount_minor": 1_000}
+    ]
 
 
 def test_a_change_before_the_window_is_seen_by_its_balances_and_asks_for_a_deep_read(pipeline: Pipeline) -> None:
@@ -125,21 +139,22 @@ def test_the_table_of_any_past_instant_can_be_rebuilt(pipeline: Pipeline) -> Non
     account = pipeline.link(transactions=20, balances="null")
     pipeline.sync(account)
     states = []
-    for amount in (111, 222, 333):
+    changes: list[dict[str, Any]] = [{"amount": 111}, {"type": "credit", "amount": 222}, {"narration": "CORRECTED"}]
+    for change in [*changes, {"category": "corrected"}, {"date": f"{pipeline.today()}T01:00:00.000Z"}]:
         states.append((_instant(pipeline), pipeline.truth(account)))
-        row = min(pipeline.truth(account))
-        pipeline.sandbox.amend(account, transaction=row, changes={"amount": amount})
+        pipeline.sandbox.amend(account, transaction=min(pipeline.truth(account)), changes=change)
+        pipeline.sandbox.add(account)
         pipeline.sync(account, kind=RunKind.FULL)
 
     for instant, truth in states:
         rebuilt = pipeline.rows(
-            "SELECT mono_transaction_id, amount_minor FROM bank_transactions_at(:account, :instant)",
+            """SELECT mono_transaction_id, amount_minor, direction, narration, category, balance_after_minor,
+                      booking_date
+               FROM bank_transactions_at(:account, :instant)""",
             account=account,
             instant=instant,
         )
-        assert {row["mono_transaction_id"]: row["amount_minor"] for row in rebuilt} == {
-            key: row[0] for key, row in truth.items()
-        }
+        assert {row.pop("mono_transaction_id"): tuple(row.values()) for row in rebuilt} == truth
 
 
 def test_versions_have_no_gaps_and_hold_the_raw_row(pipeline: Pipeline) -> None:
