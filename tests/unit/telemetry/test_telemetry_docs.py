@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.metric_costs import costs, fleet_series, table
+from bench.metric_costs import LOOP, asked_usd, costs, fleet_series, table
 from mono_pipeline.adapters.emf import METRICS, PREFIX
 
 ROOT = Path(__file__).parents[3]
@@ -22,6 +22,13 @@ def test_the_fleet_stays_within_its_budget_of_series() -> None:
     """All lists multiplied out; what alerts rest on costs as much for 100 accounts as for 100,000."""
     assert fleet_series() <= 150
     assert costs(100, "off") == costs(100_000, "off")
+
+
+def test_the_exporter_is_charged_for_as_often_as_it_asks() -> None:
+    """By the loop that it is deployed with; that it asks for all in each is seen in tests/monitoring/test_chain.py."""
+    told = (ROOT / "infra" / "exporter.yaml").read_text()
+    assert re.findall(r"--scraping-interval=(\d+)", told) == [str(LOOP)]
+    assert asked_usd(1_000) == pytest.approx(0.01 * 60 * 730)
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
