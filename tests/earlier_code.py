@@ -60,9 +60,11 @@ def its_tests_on_our_schema(folder: Path, *chosen: str) -> subprocess.CompletedP
     state = folder / ".local"
     state.mkdir(exist_ok=True)
     (state / "ministack").symlink_to(ROOT / ".local" / "ministack")  # the stand-in for AWS, which some of them ask
+    # a session that makes its own folder among pytest's shuts out the servers of the one that started it
+    own_folder = f"--basetemp={folder / '.local' / 'pytest'}"
     own = {name: text for name, text in os.environ.items() if not name.startswith(("PYTHON", "PYTEST", "COV_"))}
     return subprocess.run(  # noqa: S603 - ours
-        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *chosen],
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", own_folder, *chosen],
         cwd=folder,
         env=own,
         capture_output=True,

@@ -123,7 +123,7 @@ def test_R3_code_rolled_back_after_a_migration(tmp_path: Path) -> None:
     _, commit = before_the_newest_migration()
     check_out(commit, tmp_path)
 
-    ran = its_tests_on_our_schema(tmp_path, *ITS_TESTS, f"--basetemp={tmp_path}/run")
+    ran = its_tests_on_our_schema(tmp_path, *ITS_TESTS)
 
     assert ran.returncode == 0, ran.stdout[-3000:]
     assert " passed" in ran.stdout
