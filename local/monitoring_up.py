@@ -12,24 +12,30 @@ from local.ports import LOOPBACK, answers, free_port
 from local.results import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import ExitStack
     from pathlib import Path
 
 _START_SECONDS: Final = 20.0
 
 
+# Where what is running answers, by its names in stack.json; all None where a program is not installed.
+NOWHERE: Final[Mapping[str, str | None]] = dict.fromkeys(("prometheus", "alertmanager", "metrics", "account_metrics"))
+
+
 def start_monitoring(
     until: ExitStack, *, logs: Path, folder: Path, database_url: str, processes: dict[str, int]
-) -> str | None:
+) -> Mapping[str, str | None]:
     """Start the stand-in for CloudWatch, the account exporter, the exporter, Prometheus and Alertmanager.
 
     They end when `until` is closed. The numbers of the processes go into `processes`.
 
     Returns:
-        Prometheus' URL; None where a program is not installed (`monitoring/install.sh`).
+        The URLs of Prometheus, of Alertmanager and of both exporters' /metrics; `NOWHERE` where a program is not
+        installed (`monitoring/install.sh`).
     """
     if missing() is not None:
-        return None
+        return NOWHERE
     cloudwatch, processes["cloudwatch"] = _started(
         until, "cloudwatch", ["local.cloudwatch", "--logs", str(logs)], folder=logs.parent
     )
@@ -44,7 +50,12 @@ def start_monitoring(
     )
     until.enter_context(chain)
     processes |= chain.processes
-    return chain.prometheus
+    return {
+        "prometheus": chain.prometheus,
+        "alertmanager": chain.alertmanager,
+        "metrics": f"{chain.exporter}/metrics",
+        "account_metrics": f"http://{LOOPBACK}:{accounts}/metrics",
+    }
 
 
 def start_account_exporter(until: ExitStack, *, folder: Path, database_url: str) -> tuple[int, int]:

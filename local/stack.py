@@ -197,6 +197,11 @@ def _log(settings: StackSettings) -> Path:
 def _show(record: Mapping[str, Any]) -> None:
     for name in ("http", "database_url", "aws_endpoint_url", "mono_base_url", "logs"):
         print(f"  {name:<18}{record[name]}")
+    if record["prometheus"] is None:
+        print("  prometheus        not installed: make monitoring")
+        return
+    for name in ("prometheus", "alertmanager", "metrics", "account_metrics"):
+        print(f"  {name:<18}{record[name]}")
 
 
 def _same_process(pid: int, started: float) -> psutil.Process | None:

@@ -28,7 +28,7 @@ from local.build import ARTIFACTS
 from local.gateway import Gateway
 from local.lambda_pool import LambdaService
 from local.lambda_runtime import make_runtime_folder
-from local.monitoring_up import start_monitoring
+from local.monitoring_up import NOWHERE, start_monitoring
 from local.poller import Poller
 from local.ports import LOOPBACK, answers, holder, is_free
 from local.postgres import SUPERUSER, PostgresServer
@@ -60,7 +60,7 @@ class Supervisor:
         self._sandbox_url = f"http://{LOOPBACK}:{settings.ports.sandbox}"
         self._mono_url = settings.mono_base_url or self._sandbox_url
         self._processes: dict[str, int] = {}
-        self._prometheus: str | None = None
+        self._monitoring = NOWHERE
         self._template = Template.expand(parameters=self._parameters(), aws_endpoint=self._aws_url)
 
     def start(self) -> None:
@@ -85,7 +85,7 @@ class Supervisor:
             self._wait_for_migrations(migrations)
         if self._settings.monitoring:
             with _announced("monitoring, where it is installed"):
-                self._prometheus = start_monitoring(
+                self._monitoring = start_monitoring(
                     self._exit,
                     logs=self._settings.logs,
                     folder=self._settings.state_dir / "monitoring",
@@ -234,7 +234,7 @@ class Supervisor:
             "mono_webhook_secret": secrets["MONO_WEBHOOK_SECRET"],
             "mono_app_id": self._app,
             "logs": str(self._settings.logs),
-            "prometheus": self._prometheus,
+            **self._monitoring,
             "processes": {
                 name: {"pid": pid, "started": psutil.Process(pid).create_time()}
                 for name, pid in {"supervisor": os.getpid(), **self._processes}.items()
