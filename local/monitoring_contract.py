@@ -54,6 +54,14 @@ class Metric:
         return json.dumps({"_aws": meta, **members, self.full_name: value})
 
 
+def queue_depth(queue: str, *, at: int, value: float) -> str:
+    """How many messages wait in `mono-pipeline-…`, as SQS tells CloudWatch; `at` in milliseconds."""
+    name = "ApproximateNumberOfMessagesVisible"
+    directive = {"Namespace": "AWS/SQS", "Dimensions": [["QueueName"]], "Metrics": [{"Name": name, "Unit": "Count"}]}
+    meta = {"Timestamp": at, "CloudWatchMetrics": [directive]}
+    return json.dumps({"_aws": meta, "QueueName": f"mono-pipeline-{queue}", name: value})
+
+
 STAGE_SECONDS: Final = Metric(name="stage_seconds", unit="Seconds", dimensions=("stage", "outcome"), by_account=True)
 ERRORS: Final = Metric(name="errors_total", unit="Count", dimensions=("stage", "reason"), by_account=True)
 ZERO: Final = Metric(name="zero_transactions_total", unit="Count", dimensions=(), by_account=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,7 @@ FAILURES, LATENCY, EMPTY = "MonoPipelineHighFailureRate", "MonoPipelineLatencySL
 REQUIRED: Final = frozenset({FAILURES, LATENCY, EMPTY})
 DOWN: Final = "MonoProviderDown"
 _PATIENCE: Final = 45.0
+_ACCOUNT_PERIOD: Final = 300  # seconds: an account's percentile is of five minutes, and the sum of such is compared
 _BUCKETS: Final = ("0.25", "0.5", "1", "2", "4", "8", "30", "+Inf")
 _LABELS_OF_THE_CHAIN: Final = {"__name__", "job", "instance", "region", "scope", "aws_account_id", "le"}
 
@@ -57,6 +59,9 @@ def expectations(points: Points) -> Iterator[Expected]:
         values = points.total(series)
         for name, more, statistic in _names(series, scope):
             yield Expected(name=name, labels=labels | more, total=compute(statistic, values))
+        if series.name == STAGE_SECONDS.full_name and scope == "account":
+            percentiles = points.statistic(series, "p95", period=_ACCOUNT_PERIOD, start=0, end=math.inf)
+            yield Expected(name=f"{series.name}_p95", labels=labels, total=sum(value for _, value in percentiles))
 
 
 def _names(series: Series, scope: str) -> Iterator[tuple[str, frozenset[tuple[str, str]], str]]:
@@ -97,8 +102,11 @@ def wait_for(holds: Callable[[], bool], *, seconds: float) -> bool:
     return True
 
 
-def judge(proof: Proof, name: str, chain: Chain, points: Points, *, must: set[str], must_not: set[str]) -> None:
-    """Hold a chain that has read all points to what was emitted, and to the alerts that must fire and must not."""
+def judge(proof: Proof, name: str, chain: Chain, points: Points, *, must: set[str], must_not: set[str] | None) -> None:
+    """Hold a chain that has read all points to what was emitted, and to the alerts that must fire and must not.
+
+    `must_not` None stands for every other alert that there is.
+    """
     wait_for(lambda: not differences(chain, points), seconds=_PATIENCE)
     differing = differences(chain, points)
     count = sum(1 for _ in expectations(points))
@@ -114,12 +122,13 @@ def judge(proof: Proof, name: str, chain: Chain, points: Points, *, must: set[st
     if not must:  # what must not fire gets the time in which it would
         _evaluated_again(chain)
     firing = chain.firing()
-    wrong = (must - firing) | (must_not & firing)
+    others = firing - must - {"MonoWatchdog"}
+    wrong = (must - firing) | (others if must_not is None else must_not & firing)
     proof.note(
         f"{name}-alerts",
         f"alerts that reached Alertmanager ({time.monotonic() - began:.0f} s)",
         ", ".join(sorted(firing - {"MonoWatchdog"})) or "none",
-        goal=f"{', '.join(sorted(must)) or 'nothing'}; never {', '.join(sorted(must_not)) or 'anything else'}",
+        goal=f"{', '.join(sorted(must)) or 'nothing'}; never {', '.join(sorted(must_not or ())) or 'anything else'}",
         ok=not wrong and "MonoWatchdog" in firing,
     )
     sick = [rule["name"] for rule in chain.rules() if rule["health"] != "ok"]

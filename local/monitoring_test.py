@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -30,7 +31,9 @@ from local.monitoring_contract import (
     VERDICTS,
     WEBHOOK_EFFECTS,
     WEBHOOKS,
+    queue_depth,
 )
+from local.monitoring_detection import detections
 from local.monitoring_judge import DOWN, EMPTY, FAILURES, LATENCY, REQUIRED, Proof, judge
 from local.monitoring_panels import judge_panels
 from local.monitoring_realtime import realtime
@@ -64,15 +67,7 @@ def by_contract(at: int) -> list[str]:
         metric.line(at=at, value=1.5, account_id=_ACCOUNT if metric.by_account else None, **values.get(metric, {}))
         for metric in METRICS
     ]
-    queue = ERRORS.line(at=at, value=3, stage="sync", reason="mono_server_error")  # as SQS itself reports its depth
-    for ours, theirs in (
-        ('"TaxPoynt"', '"AWS/SQS"'),
-        (ERRORS.full_name, "ApproximateNumberOfMessagesVisible"),
-        ('["service", "stage", "reason"]', '["QueueName"]'),
-        ('"stage": "sync"', '"QueueName": "mono-pipeline-local-dead-letters"'),
-    ):
-        queue = queue.replace(ours, theirs)
-    return [*lines, queue]
+    return [*lines, queue_depth("local-dead-letters", at=at, value=3)]
 
 
 def quick(proof: Proof, folder: Path) -> None:
@@ -93,7 +88,7 @@ def quick(proof: Proof, folder: Path) -> None:
     may = {"failures": {LATENCY}, "outage": {FAILURES, LATENCY}}
     for name, (begun, ended) in slices.items():
         part = _slice(logs, folder / name / "logs", begun, ended)
-        must_not = set((REQUIRED | {DOWN}) - must[name] - may.get(name, set()))
+        must_not = set((REQUIRED | {DOWN}) - must[name] - may.get(name, set())) if must[name] else None
         _through_the_chain(proof, name, part, folder / name, must=must[name], must_not=must_not)
     part = folder / "contract" / "logs"
     part.mkdir(parents=True)
@@ -113,7 +108,7 @@ def _plays(scenes: Scenes) -> dict[str, Callable[[], None]]:
 
 
 def _through_the_chain(
-    proof: Proof, name: str, logs: Path, folder: Path, *, must: set[str], must_not: set[str]
+    proof: Proof, name: str, logs: Path, folder: Path, *, must: set[str], must_not: set[str] | None
 ) -> None:
     points = Points(back_date=BACK_DATE)
     reader = LogFolder(logs, points)
@@ -176,7 +171,10 @@ def main() -> int:
     shutil.rmtree(folder, ignore_errors=True)
     proof = Proof()
     if in_real_time:
-        realtime(proof, folder, _settings())
+        with ThreadPoolExecutor(1) as beside:
+            others = beside.submit(detections, proof, folder / "others")
+            realtime(proof, folder, _settings())
+            others.result()
     else:
         quick(proof, folder)
     seconds = round(time.monotonic() - began)

@@ -6,7 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 
-from local.cloudwatch.wire import answer
+from local.cloudwatch.wire import answer, refusal
 from local.ports import LOOPBACK
 
 if TYPE_CHECKING:
@@ -21,12 +21,17 @@ class CloudWatchServer:
     def __init__(self, points: Points, *, port: int = 0) -> None:
         self._server = _Server((LOOPBACK, port), _Handler)
         self._server.points = points
+        self._server.refuses = False
         self._thread = threading.Thread(target=self._server.serve_forever, name="cloudwatch", daemon=True)
 
     @property
     def url(self) -> str:
         """Where it answers: an `AWS_ENDPOINT_URL`."""
         return f"http://{LOOPBACK}:{self._server.server_address[1]}"
+
+    def refuse(self) -> None:
+        """Refuse what is asked of CloudWatch from now on, as for a role that may not; STS needs no right."""
+        self._server.refuses = True
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -43,6 +48,7 @@ class CloudWatchServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     points: Points
+    refuses: bool
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -52,7 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Every call of an AWS SDK is a POST."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        told = answer(self.server.points, path=self.path, headers=dict(self.headers), body=body)
+        headers = dict(self.headers)
+        told = refusal(path=self.path, headers=headers) if self.server.refuses else None
+        told = told or answer(self.server.points, path=self.path, headers=headers, body=body)
         self.send_response(told.status)
         for name, value in told.headers.items():
             self.send_header(name, value)

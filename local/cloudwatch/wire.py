@@ -28,6 +28,8 @@ _OPERATIONS: Final[dict[str, Callable[[Points, dict[str, Any]], dict[str, Any]]]
 }
 _SERVICE: Final = "GraniteServiceVersion20100801"
 _CBOR_PATH: Final = f"/service/{_SERVICE}/operation/"
+_CBOR: Final = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+_JSON: Final = {"Content-Type": "application/x-amz-json-1.0"}
 _IDENTITY: Final = (
     '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
     f"<Arn>arn:aws:iam::{ACCOUNT}:user/local</Arn><UserId>local</UserId><Account>{ACCOUNT}</Account>"
@@ -63,16 +65,25 @@ def answer(points: Points, *, path: str, headers: Mapping[str, str], body: bytes
     return Answer(status=404, body=f"no operation at {path} {action}".encode())
 
 
+def refusal(*, path: str, headers: Mapping[str, str]) -> Answer | None:
+    """What a caller is told whose role may not ask CloudWatch; None for what is asked of others."""
+    told = {"__type": "AccessDenied", "message": "not authorized to perform this operation"}
+    if path.startswith(_CBOR_PATH):
+        return Answer(status=400, body=cbor2.dumps(told), headers=_CBOR)
+    if "X-Amz-Target" in headers:
+        return Answer(status=400, body=json.dumps(told).encode(), headers=_JSON)
+    return None
+
+
 def _cbor(points: Points, operation: str, body: bytes) -> Answer:
-    headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
     status, told = _carry_out(points, operation, cbor2.loads(body) if body else {})
-    return Answer(status=status, body=cbor2.dumps(_with_instants(told, _tagged)), headers=headers)
+    return Answer(status=status, body=cbor2.dumps(_with_instants(told, _tagged)), headers=_CBOR)
 
 
 def _json(points: Points, operation: str, body: bytes) -> Answer:
     status, told = _carry_out(points, operation, json.loads(body or b"{}"))
     plain = json.dumps(_with_instants(told, datetime.timestamp))
-    return Answer(status=status, body=plain.encode(), headers={"Content-Type": "application/x-amz-json-1.0"})
+    return Answer(status=status, body=plain.encode(), headers=_JSON)
 
 
 def _carry_out(points: Points, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:

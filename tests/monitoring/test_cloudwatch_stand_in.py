@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import cbor2
+import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from local.cloudwatch.emf import BadEmf, observations
 from local.cloudwatch.log_folder import LogFolder
@@ -145,6 +147,27 @@ def test_aws_own_sdk_reads_it() -> None:
     assert nothing == []
     assert [result["Values"] for result in results] == [[4.0, 3.0], [0.0, 1.0]]
     assert [at.astimezone(UTC).minute for at in results[0]["Timestamps"]] == [1, 0]
+
+
+def test_a_role_that_may_not_ask_is_refused() -> None:
+    """In AWS's words, to its own SDK and in the protocol that the exporter speaks."""
+    path = "/service/GraniteServiceVersion20100801/operation/ListMetrics"
+    with CloudWatchServer(Points()) as server:
+        client = boto3.client(
+            "cloudwatch",
+            endpoint_url=server.url,
+            region_name="eu-west-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+        allowed = httpx.post(server.url + path, content=cbor2.dumps({}), trust_env=False)
+        assert (client.list_metrics()["Metrics"], cbor2.loads(allowed.content)["Metrics"]) == ([], [])
+        server.refuse()
+        with pytest.raises(ClientError, match="AccessDenied"):
+            client.list_metrics()
+        refused = httpx.post(server.url + path, content=cbor2.dumps({}), trust_env=False)
+    assert (refused.status_code, refused.headers["smithy-protocol"]) == (400, "rpc-v2-cbor")
+    assert cbor2.loads(refused.content)["__type"] == "AccessDenied"
 
 
 def test_cbor_carries_instants_as_the_go_sdk_wants_them() -> None:
