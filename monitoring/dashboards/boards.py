@@ -227,7 +227,7 @@ def cost() -> Dashboard:
         )
         .with_panel(
             number(
-                About(title="Accounts in the database", says="Each would be 8 to 16 metrics."),
+                About(title="Accounts in the database", says="Each would be four metrics, eight when it fails."),
                 "sum(taxpoynt_mono_pipeline_accounts)",
             )
         )
