@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import ssl
 import sys
 import tomllib
 import urllib.request
@@ -15,7 +16,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-from botocore.exceptions import ClientError
+import certifi
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from cryptography import x509
 
 from local.build import compile_artifacts
@@ -38,6 +41,9 @@ BUILD_APPLICATION: Final = "build the application"
 DEPLOY_MIGRATIONS: Final = "deploy the migrations"
 DEPLOY_APPLICATION: Final = "deploy the application"
 _MOST_BYTES: Final = 2_000_000
+_AMAZON_ROOTS: Final = {(("commonName", f"Amazon Root CA {number}"),) for number in range(1, 5)}
+# Longer than the migrations' function may take (infra/migrations.yaml); asked once: a second would meet the first.
+_MIGRATION: Final = Config(read_timeout=930, tcp_keepalive=True, retries={"total_max_attempts": 1})
 # Which output of which stack is which parameter of the application and of the migrations.
 OUTPUTS: Final = {
     "network": {"SubnetIds": "SubnetIds", "FunctionsGroupId": "SecurityGroupIds"},
@@ -84,12 +90,27 @@ def check_bundle(text: str, *, now: datetime) -> int:
     return len(found)
 
 
+def amazon_roots() -> str:
+    """Amazon's own roots out of the locked certifi, as PEM: they sign for an RDS Proxy, as no authority of RDS does."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    told = zip(context.get_ca_certs(), context.get_ca_certs(binary_form=True), strict=True)
+    return "".join(ssl.DER_cert_to_PEM_cert(whole) for each, whole in told if _AMAZON_ROOTS & {*each["subject"]})
+
+
 def provide_bundle() -> None:
-    """Have the authorities of Amazon RDS in the layer; what is there already is kept and looked at."""
-    if not BUNDLE.exists():
+    """Have in the layer whom the database is signed by, and its proxy; what is there already is kept and looked at."""
+    kept = BUNDLE.read_text() if BUNDLE.exists() else None
+    if kept is None:
         with urllib.request.urlopen(BUNDLE_URL, timeout=30) as answer:
-            BUNDLE.write_bytes(answer.read(_MOST_BYTES))
-    print(f"deploy: {check_bundle(BUNDLE.read_text(), now=datetime.now(UTC))} authorities of Amazon RDS in the layer")
+            text = answer.read(_MOST_BYTES).decode()
+    else:
+        text = kept
+    roots = amazon_roots()
+    of_rds = text.replace(roots, "")
+    count = check_bundle(of_rds, now=datetime.now(UTC))
+    if kept != (whole := of_rds + roots):
+        BUNDLE.write_text(whole)
+    print(f"deploy: {count} authorities of Amazon RDS in the layer, and Amazon's own roots for its proxy")
 
 
 def target(environment: str, stacks: Mapping[str, Mapping[str, str]]) -> Target:
@@ -137,12 +158,19 @@ def migrate(environment: str, phase: str) -> list[str]:
     """Invoke the migrations' function and return what it applied.
 
     Raises:
-        DeployRefused: it failed; nothing of it stays, and the code that is live goes on.
+        DeployRefused: it failed; nothing of it stays, and the code that is live goes on. Or nobody knows, and it can be
+            done again.
     """
-    client = boto3.client("lambda", region_name=REGION)
+    client = boto3.client("lambda", region_name=REGION, config=_MIGRATION)
     name = f"mono-pipeline-{environment}-migrate"
-    answer = client.invoke(FunctionName=name, Payload=json.dumps({"phase": phase}).encode())
-    document: dict[str, Any] = json.loads(answer["Payload"].read())
+    try:
+        answer = client.invoke(FunctionName=name, Payload=json.dumps({"phase": phase}).encode())
+        document: dict[str, Any] = json.loads(answer["Payload"].read())
+    except (BotoCoreError, ClientError) as unanswered:
+        raise DeployRefused(
+            f"{name} did not answer ({unanswered}): see its log group whether it is at work still, then deploy again; "
+            "what was applied is not applied a second time"
+        ) from unanswered
     if "FunctionError" in answer:
         raise DeployRefused(f"the schema could not be changed: {document.get('errorMessage')} (log group of {name})")
     applied: list[str] = document["applied"]

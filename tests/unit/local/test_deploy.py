@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -63,6 +64,52 @@ def test_any_other_bundle_stops_the_deployment(text: str) -> None:
     """Whom the functions believe that they are the database is not left to a download."""
     with pytest.raises(DeployRefused):
         check_bundle(text, now=NOW)
+
+
+def provided(monkeypatch: pytest.MonkeyPatch, bundle: Path, download: str | None) -> list[str]:
+    """Have the bundle provided, with this to be downloaded or nothing; the names that are trusted then."""
+
+    def fetch(url: str, **_: object) -> io.BytesIO:
+        assert (url, download is not None) == (deploy.BUNDLE_URL, True)
+        return io.BytesIO((download or "").encode())
+
+    monkeypatch.setattr(deploy, "BUNDLE", bundle)
+    monkeypatch.setattr(deploy.urllib.request, "urlopen", fetch)
+    deploy.provide_bundle()
+    names = (
+        each.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        for each in x509.load_pem_x509_certificates(bundle.read_bytes())
+    )
+    return sorted(str(name.value) for (name,) in names)
+
+
+TRUSTED: Final = ["Amazon RDS eu-west-1 Root CA", *(f"Amazon Root CA {number}" for number in range(1, 5))]
+
+
+def test_the_layer_trusts_the_database_s_authorities_and_its_proxy_s(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """RDS Proxy shows certificates of Amazon's public authority: by the bundle of RDS alone nobody could connect."""
+    bundle = tmp_path / "rds-ca.pem"
+    assert provided(monkeypatch, bundle, authority(days=36_500)) == TRUSTED
+    whole = bundle.read_bytes()
+    assert provided(monkeypatch, bundle, None) == TRUSTED
+    assert bundle.read_bytes() == whole
+
+
+def test_a_bundle_from_before_there_was_a_proxy_is_completed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without fetching it again."""
+    bundle = tmp_path / "rds-ca.pem"
+    bundle.write_text(authority(days=36_500))
+    assert provided(monkeypatch, bundle, None) == TRUSTED
+
+
+def test_what_is_no_bundle_does_not_stay_in_the_layer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The next deployment fetches it anew."""
+    bundle = tmp_path / "rds-ca.pem"
+    with pytest.raises(DeployRefused):
+        provided(monkeypatch, bundle, authority("Somebody Else", days=36_500))
+    assert not bundle.exists()
 
 
 def test_the_schema_changes_before_the_application_and_after_the_builds() -> None:
