@@ -230,6 +230,18 @@ def test_a_rollback_that_fails_is_an_alarm_of_its_own(template: Template) -> Non
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/States", "ExecutionsFailed")
 
 
+def test_a_rollback_that_is_not_even_started_is_one_too() -> None:
+    """EventBridge tries for an hour and drops the event: without this the flag would stay on in silence."""
+    topic = "arn:aws:sns:eu-west-1:1:alarms"
+    told = Template.expand(parameters={"Environment": "prod", "AlarmTopicArn": topic})
+    (rule,) = resources(told, "AWS::Events::Rule").values()
+    alarm = resources(told, "AWS::CloudWatch::Alarm")["AutomaticRollbackNotStartedAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Events", "FailedInvocations")
+    assert _dimensions(alarm) == {"RuleName": rule["Name"]}
+    assert (fires(alarm, 0), fires(alarm, 1)) == (False, True)
+    assert alarm["AlarmActions"] == [topic]
+
+
 @pytest.fixture
 def aws() -> Iterator[boto3.Session]:
     """Moto, which executes state machines with their SDK calls."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
@@ -101,6 +103,36 @@ def test_one_address_cannot_flood_the_webhook(deployed: Template) -> None:
     (limits,) = (s for s in stage["MethodSettings"] if s["ResourcePath"].endswith("~1webhook"))
     per_second = rate["Limit"] / rate["EvaluationWindowSec"]
     assert 10 <= per_second < limits["ThrottlingRateLimit"]
+
+
+def counted(rule: dict[str, Any], path: str) -> bool:
+    """Whether the firewall counts a request for a path, as it came over the wire."""
+    (match,) = rule["ScopeDownStatement"].values()
+    assert match["FieldToMatch"] == {"UriPath": {}}
+    changes = {"NONE": str, "URL_DECODE": unquote, "NORMALIZE_PATH": posixpath.normpath}
+    for each in sorted(match["TextTransformations"], key=lambda each: int(each["Priority"])):
+        path = changes[each["Type"]](path)
+    holds = {"ENDS_WITH": path.endswith, "CONTAINS": path.__contains__, "EXACTLY": path.__eq__}
+    return bool(holds[match["PositionalConstraint"]](match["SearchString"]))
+
+
+@pytest.mark.parametrize(
+    ("path", "counts"),
+    [
+        (WEBHOOK_PATH, True),
+        (f"/prod{WEBHOOK_PATH}", True),  # the API's own address, with the stage
+        (f"{WEBHOOK_PATH}/", True),
+        (WEBHOOK_PATH.replace("webhook", "%77ebhook"), True),
+        (WEBHOOK_PATH.replace("/mono/webhook", "//mono/./webhook"), True),
+        (WEBHOOK_PATH.replace("/mono/webhook", "/mono/x/../webhook"), True),
+        ("/health", False),
+        ("/api/v1/banking/transactions/sync", False),
+    ],
+)
+def test_no_other_spelling_of_the_path_gets_past_the_rate(deployed: Template, path: str, *, counts: bool) -> None:
+    """The API may serve what is not written to the letter; the firewall sees what was sent."""
+    rate = firewall_rules(deployed)["webhook-rate"]["Statement"]["RateBasedStatement"]
+    assert counted(rate, path) is counts
 
 
 def test_a_body_that_is_too_large_never_starts_a_function(deployed: Template) -> None:
