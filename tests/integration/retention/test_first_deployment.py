@@ -42,11 +42,26 @@ def log_in(server: PostgresServer, user: str, database: str) -> Iterator[Databas
 
 
 def test_the_guide_s_owner_can_migrate_and_every_role_comes_in_by_iam(rds: PostgresServer) -> None:
-    """Neither a superuser nor a password is needed, from nothing to the newest schema."""
+    """Neither a superuser nor a password is needed, from nothing to the newest schema.
+
+    The master of Amazon RDS is no superuser either: it makes roles and databases, and may let others into `rds_iam`.
+    """
     (written,) = re.findall(r"```sql\n(.*?)```", GUIDE, re.DOTALL)
-    with log_in(rds, "postgres", "postgres") as master:
-        for statement in ("CREATE ROLE rds_iam", *filter(str.strip, written.split(";"))):
+    with log_in(rds, "postgres", "postgres") as provider:
+        for statement in (
+            "CREATE ROLE rds_iam",
+            "CREATE ROLE master LOGIN CREATEROLE CREATEDB",
+            "GRANT rds_iam TO master WITH ADMIN OPTION, INHERIT FALSE, SET FALSE",
+        ):
+            provider.rows(statement)
+    with log_in(rds, "master", "postgres") as master:
+        for statement in filter(str.strip, written.replace("postgres", "master").split(";")):
             master.rows(statement)
+        given = master.rows(
+            "SELECT FROM pg_auth_members WHERE roleid = 'pipeline_owner'::regrole AND member = 'master'::regrole "
+            "AND grantor = 'master'::regrole"
+        )
+    assert given == [], "the master stays a member of a role that comes in by tokens alone"
 
     url = f"postgresql://pipeline_owner@127.0.0.1:{rds.port}/mono_pipeline"
     applied = migrate(url, ROOT / "migrations")

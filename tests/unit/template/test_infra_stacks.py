@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from local.deploy import BUNDLE_URL
 from local.monthly_cost import load, markdown, months
 from local.template import ROOT, TEMPLATE, Template
 
@@ -60,6 +61,20 @@ def test_the_database_takes_tls_alone_and_logs_no_values() -> None:
     assert (settings["log_parameter_max_length"], settings["log_parameter_max_length_on_error"]) == ("0", "0")
     (proxy,) = of_kind("database", "AWS::RDS::DBProxy").values()
     assert proxy["RequireTLS"] is True
+
+
+def test_what_the_database_logs_is_forgotten() -> None:
+    """RDS itself would make log groups that keep everything; they are there before it, and its key lets the logs in."""
+    (database,) = of_kind("database", "AWS::RDS::DBInstance").values()
+    groups = of_kind("database", "AWS::Logs::LogGroup")
+    folder = f"/aws/rds/instance/{database['DBInstanceIdentifier']['Fn::Sub']}/"
+    assert {group["LogGroupName"]["Fn::Sub"]: group["RetentionInDays"] for group in groups.values()} == {
+        folder + kind: 90 for kind in database["EnableCloudwatchLogsExports"]
+    }
+    assert set(STACKS["database"]["Resources"]["Database"]["DependsOn"]) == set(groups)
+    statements = of_kind("database", "AWS::KMS::Key")["Key"]["KeyPolicy"]["Statement"]
+    (logs,) = (each for each in statements if "Service" in each["Principal"])
+    assert logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]["Fn::Sub"].endswith(f":{folder}*")
 
 
 def test_functions_reach_https_and_the_database_and_nobody_reaches_them() -> None:
@@ -149,6 +164,30 @@ def test_all_connections_together_stay_within_eighty_percent() -> None:
             assert limit, name
             in_use += limit
     assert in_use <= 0.8 * most
+
+
+def test_the_guide_says_how_many_functions_an_account_must_let_run() -> None:
+    """A new account has ten, and a deployment that reserves more than there are fails half-way."""
+    template = Template.expand()
+    migrations = of_kind("migrations", "AWS::Serverless::Function")["Migrate"]["ReservedConcurrentExecutions"]
+    reserved = migrations + sum(function.reserved_concurrency or 0 for function in template.functions.values())
+    assert f"the application reserves {reserved}, and AWS keeps 100\n   unreserved" in GUIDE
+    assert f"with fewer than {reserved + 100}" in GUIDE
+
+
+def test_the_guide_s_shell_reaches_what_its_step_asks() -> None:
+    """Over HTTPS the master's password and the authorities, and the database; a reader's group has no HTTPS."""
+    (step,) = re.findall(r"\n5\. .*?\n6\. ", GUIDE, re.DOTALL)
+    (output,) = re.findall(r"a private subnet and `(\w+)` of step 3", step)
+    group = STACKS["network"]["Outputs"][output]["Value"]["Ref"]
+    inline = of_kind("network", "AWS::EC2::SecurityGroup")[group].get("SecurityGroupEgress", [])
+    beside = of_kind("network", "AWS::EC2::SecurityGroupEgress").values()
+    assert {443, 5432} <= {
+        rule["ToPort"] for rule in [*inline, *(each for each in beside if each["GroupId"] == {"Ref": group})]
+    }
+    assert "sslmode=verify-full" in step
+    assert "sslmode=require" not in GUIDE
+    assert BUNDLE_URL in step
 
 
 def test_the_webhook_s_url_has_no_stage_in_it() -> None:
