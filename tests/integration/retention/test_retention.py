@@ -99,3 +99,62 @@ def test_what_is_not_done_in_time_is_said(pipeline: Pipeline, monkeypatch: pytes
 
     monkeypatch.setattr(maintenance, "ROWS_AT_ONCE", 1)
     assert forget(pipeline)["forgotten"]["runs"] == 3
+
+
+def test_what_mono_told_is_kept_for_its_time_and_what_waits_is_kept(pipeline: Pipeline) -> None:
+    """The inbox is what a second delivery is known by; an event that nobody could place yet is not forgotten."""
+    pipeline.rows(
+        """INSERT INTO webhook_inbox (event_key, kind, mono_account_id, received_at, effect, retry_at, correlation_id)
+           SELECT 'event:' || effect || '-' || days, 'updated', repeat('a', 24),
+                  pipeline_now() - make_interval(days => days), effect,
+                  CASE effect WHEN 'waiting' THEN pipeline_now() END, 'c-old'
+             FROM unnest(ARRAY['noted', 'waiting']) AS effect, unnest(ARRAY[179, 181]) AS days"""
+    )
+
+    assert forget(pipeline)["forgotten"]["webhooks"] == 1
+    left = {row["event_key"] for row in pipeline.rows("SELECT event_key FROM webhook_inbox")}
+    assert left == {"event:noted-179", "event:waiting-179", "event:waiting-181"}
+
+
+def test_the_books_on_dead_letters_are_kept_for_their_time(pipeline: Pipeline) -> None:
+    """What was taken off the queue undone, half a year; who did so, as long as any of it is there, and over a year."""
+    actions = {"old": 401, "old but its letter is kept": 401, "of this year": 399, "never ended": None}
+    for number, (name, days) in enumerate(actions.items()):
+        pipeline.rows(
+            """INSERT INTO dead_letter_actions (action_id, action, dry_run, forced, filter, asked_by, correlation_id,
+                                                started_at, finished_at)
+               VALUES (CAST(:id AS uuid), 'purge', false, false, '{}', :name, 'c-old',
+                       pipeline_now() - interval '500 days',
+                       pipeline_now() - make_interval(days => CAST(:days AS integer)))""",
+            id=f"00000000-0000-0000-0000-{number:012}",
+            name=name,
+            days=days,
+        )
+    pipeline.rows(
+        """INSERT INTO dead_letter_archive (message_id, type, reason, body, body_length, receives, replays, sent_at,
+                                            archived_at, archived_as, action_id)
+           SELECT 'archived-' || days, 'fetch_failed', 'failed', '{}', 2, 1, 0, pipeline_now(),
+                  pipeline_now() - make_interval(days => days), 'purged', a.action_id
+             FROM dead_letter_actions a
+             JOIN (VALUES ('old but its letter is kept', 179), ('of this year', 181)) AS v (name, days)
+               ON v.name = a.asked_by"""
+    )
+    pipeline.rows(
+        """INSERT INTO quarantined_messages (message_id, queue, reason, body, body_length, receives, sent_at,
+                                             received_at)
+           SELECT 'unreadable-' || days, 'daily', 'no JSON', '{', 1, 1, pipeline_now(),
+                  pipeline_now() - make_interval(days => days)
+             FROM unnest(ARRAY[89, 91]) AS days"""
+    )
+
+    forgotten = forget(pipeline)["forgotten"]
+
+    assert {name: rows for name, rows in forgotten.items() if rows} == {
+        "archived dead letters": 1,
+        "unreadable messages": 1,
+        "dead letter actions": 1,
+    }
+    kept = {row["asked_by"] for row in pipeline.rows("SELECT asked_by FROM dead_letter_actions")}
+    assert kept == set(actions) - {"old"}
+    assert pipeline.rows("SELECT message_id FROM dead_letter_archive") == [{"message_id": "archived-179"}]
+    assert pipeline.rows("SELECT message_id FROM quarantined_messages") == [{"message_id": "unreadable-89"}]
