@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +36,8 @@ class DeployedReach:
 
     def __init__(self, environment: str, session: boto3.Session | None = None) -> None:
         self._environment = environment
-        self._session = session or boto3.Session()
+        # boto3 knows AWS_DEFAULT_REGION alone; the AWS command line lets AWS_REGION go before it, and so do we
+        self._session = session or boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
 
     @cached_property
     def api(self) -> SyncApi:

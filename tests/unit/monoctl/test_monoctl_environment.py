@@ -153,3 +153,25 @@ def test_a_stack_without_that_output_says_what_is_missing() -> None:
     """An older deployment."""
     with pytest.raises(ConfigurationError, match="ApiUrl"):
         deployed({"Other": {"Value": "x"}})._api_url()
+
+
+@pytest.mark.parametrize(
+    ("variables", "region"),
+    [
+        ({"AWS_REGION": "eu-west-1"}, "eu-west-1"),
+        ({"AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-1"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+    ],
+)
+def test_the_region_is_the_aws_command_line_s(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], region: str
+) -> None:
+    """By the variable that the documentation names, which boto3 by itself does not read."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere/config")
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+
+    assert DeployedReach("prod")._session.region_name == region
