@@ -1,4 +1,4 @@
-"""The Lambda artifacts: `sam build` for this machine's processor, then bytecode; skipped when nothing changed.
+"""The Lambda artifacts: `sam build` for this machine's processor, offline, then bytecode; skipped when nothing changed.
 
 `python -m local.build` leaves them in `.aws-sam/build`, one folder per function and layer.
 """
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parent.parent
 SAM_FOLDER: Final = ROOT / ".aws-sam"
 ARTIFACTS: Final = SAM_FOLDER / "build"
+WHEELS: Final = ROOT / ".local" / "wheels"  # by local/setup.sh: what others made of the artifacts for this processor
 _STAMP: Final = SAM_FOLDER / "inputs.sha256"
 _LOG: Final = SAM_FOLDER / "build.log"
 _SOURCES: Final = ("template.yaml", "functions", "layers/common", "migrations", "local/build.py", "local/sam.py")
@@ -92,6 +93,7 @@ def _sam_build() -> None:
         f"Architecture={architecture()}",
         cwd=ROOT,
         log=_LOG,
+        wheels=WHEELS,
     )
     if code:
         raise RuntimeError(f"sam build failed with code {code} (all of it: {_LOG}):\n{tail(_LOG)}")

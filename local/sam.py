@@ -14,15 +14,21 @@ ROOT = Path(__file__).resolve().parent.parent
 _NEVER_AGAIN = {"telemetryEnabled": False, "lastVersionCheck": 4_102_444_800.0}
 
 
-def run_sam(*arguments: str, cwd: Path | None = None, log: Path | None = None) -> int:
-    """Run `sam` with these arguments and return its exit code; its output goes to `log`, or to ours when None."""
+def run_sam(*arguments: str, cwd: Path | None = None, log: Path | None = None, wheels: Path | None = None) -> int:
+    """Run `sam` with these arguments and return its exit code; its output goes to `log`, or to ours when None.
+
+    With `wheels` its pip takes packages from that folder and asks no index.
+    """
     command = [str(Path(sys.prefix) / "bin" / "sam"), *arguments]
+    environment = sam_environment()
+    if wheels is not None:
+        environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
     if log is None:
-        return subprocess.run(command, cwd=cwd, env=sam_environment(), check=False).returncode
+        return subprocess.run(command, cwd=cwd, env=environment, check=False).returncode
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         return subprocess.run(
-            command, cwd=cwd, env=sam_environment(), stdout=output, stderr=subprocess.STDOUT, check=False
+            command, cwd=cwd, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False
         ).returncode
 
 

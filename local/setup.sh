@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 stamp=.local/setup.stamp
-wanted=$(cat uv.lock pyproject.toml local/setup.sh | cksum)
+wanted=$(cat uv.lock pyproject.toml local/setup.sh layers/common/requirements.txt functions/ops/requirements.txt | cksum)
 if [ -x .venv/bin/python ] && [ -x .local/ministack/bin/python ] && [ "$(cat $stamp 2>/dev/null)" = "$wanted" ] &&
   { [ "${1:-}" != mutation ] || [ -x .local/mutmut/bin/mutmut ]; } &&
   { [ "${1:-}" != checks ] || [ -x .local/checks/bin/checkov ]; }; then
@@ -47,6 +47,9 @@ echo "setup: CPython ${python}, environments .venv and .local/ministack" >&2
 # --seed: `sam build` needs pip inside the environment.
 [ -x .venv/bin/pip ] || "$uv" venv --quiet --seed --python "$python" --clear .venv
 "$uv" sync --quiet --locked --inexact --python "$python"
+# What the artifacts for this machine's processor hold of others' packages: `sam build` finds it here and needs no network.
+.venv/bin/pip download --quiet --disable-pip-version-check --only-binary :all: --require-hashes --dest .local/wheels \
+  -r layers/common/requirements.txt -r functions/ops/requirements.txt
 UV_PROJECT_ENVIRONMENT=.local/ministack "$uv" sync --quiet --locked --only-group ministack --python "$python"
 if [ "${1:-}" = mutation ] || [ -x .local/mutmut/bin/mutmut ]; then
   UV_PROJECT_ENVIRONMENT=.local/mutmut "$uv" sync --quiet --locked --only-group mutation --python "$python"
