@@ -1,4 +1,4 @@
-"""The licences of what is shipped: each distribution that is locked for the layer and the ops function.
+"""The licences of what is shipped: each distribution that is locked for the layer, the ops function and the exporter.
 
 `python -m local.licences` prints them and ends with 1 for one that is not on the list.
 """
@@ -12,7 +12,11 @@ from typing import Final
 
 from local.template import ROOT
 
-REQUIREMENTS: Final = ("layers/common/requirements.txt", "functions/ops/requirements.txt")
+REQUIREMENTS: Final = (
+    "layers/common/requirements.txt",
+    "functions/ops/requirements.txt",
+    "monitoring/account_exporter/requirements.txt",
+)
 # Licences under which a service may be run and its artifacts be handed on with their notices.
 ALLOWED: Final = re.compile(
     r"\b(MIT|MIT-0|Apache|BSD|ISC|PSF|Python Software Foundation|MPL|Mozilla Public)\b", re.IGNORECASE

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from local import static_checks
+from local import licences, static_checks
 from local.static_checks import Check, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from local.template import ROOT
 
 
 @pytest.fixture
@@ -61,3 +59,15 @@ def test_another_command_is_another_check(check: Check, tmp_path: Path) -> None:
     stricter = Check(name=check.name, command=(*check.command, "--stricter"), files=check.files)
     assert run([stricter], anew=False) == 0
     assert times(tmp_path) == 2
+
+
+def test_each_thing_that_is_shipped_has_its_bill_of_materials() -> None:
+    """The layer, the ops function and the account exporter: whoever asks what runs is told all of it."""
+    made = [check.command for check in static_checks.checks() if check.name.startswith("SBOM")]
+    assert {Path(command[-1]).relative_to(ROOT).parent.as_posix() for command in made} == {
+        "layers/common",
+        "functions/ops",
+        "monitoring/account_exporter",
+    }
+    assert len({command[command.index("-o") + 1] for command in made}) == len(made)
+    assert {ROOT / path for path in licences.REQUIREMENTS} == set(static_checks.shipped())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import yaml
 
+from local import static_checks
 from local.template import ROOT
 
 if TYPE_CHECKING:
@@ -79,6 +80,15 @@ def test_every_suppression_has_a_reason() -> None:
     assert bare == []
 
 
+def test_every_rule_of_cfn_lint_that_is_off_has_a_reason() -> None:
+    """And those for serverless applications are on."""
+    (command,) = (check.command for check in static_checks.checks() if check.name == "cfn-lint")
+    off = command[command.index("--ignore-checks") + 1 : command.index("--")]
+    assert set(off) == set(static_checks.NOT_LINTED)
+    assert all(len(reason) > 20 for reason in static_checks.NOT_LINTED.values())
+    assert command[command.index("--append-rules") + 1] == "cfn_lint_serverless.rules"
+
+
 @pytest.mark.parametrize("name", ["checkov.yaml", "bandit.yaml"])
 def test_every_check_that_is_off_has_a_reason(name: str) -> None:
     """In a sentence beside it."""
@@ -90,8 +100,7 @@ def test_every_check_that_is_off_has_a_reason(name: str) -> None:
 def test_few_libraries_are_shipped() -> None:
     """At most six that we ask for by name: each is somebody else's release process."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    assert len(groups["layer"]) <= 6
-    assert len(groups["ops"]) <= 2
+    assert len(groups["layer"]) + len(groups["ops"]) <= 6
 
 
 def test_every_file_of_a_dependency_is_locked_by_its_hash() -> None:
@@ -136,6 +145,7 @@ def test_the_audit_is_strict() -> None:
     audit = (ROOT / "security" / "audit.sh").read_text()
     assert "--strict" in audit
     assert "--require-hashes" in audit
+    assert all(str(path.relative_to(ROOT)) in audit for path in static_checks.shipped())
     assert "|| true" not in audit
 
 
