@@ -8,12 +8,13 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 _CI = re.compile(r'^part "[^"]+" (?:bare )?(make [a-z-]+)$', re.MULTILINE)
-# Measured and not proven: it takes minutes of a quiet machine.
+# Takes minutes of a quiet machine: a test below runs its quick form.
 _MEASURED = {"make bench"}
 
 
@@ -67,6 +68,21 @@ def test_the_session_of_the_readme_works_as_written() -> None:
     listed = next(output for command, output in outputs.items() if command.endswith("accounts list"))
     assert max(len(line) for line in listed.splitlines()) <= 80
     assert not (ROOT / ".local/stack.json").exists()
+
+
+def test_the_benchmark_runs_in_its_quick_form() -> None:
+    """Both loads are equal to what was served, and the second writes nothing: of 2 accounts, without dlt and goals."""
+    (ROOT / ".local/bench-quick.json").unlink(missing_ok=True)
+    with TemporaryDirectory(prefix="mono-pipeline-") as home:
+        command = [".venv/bin/python", "bench/run.py", "--quick", "--runs", "1", "--home", home]
+        done = subprocess.run(  # noqa: S603 - what `make bench` calls
+            command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    record = json.loads((ROOT / ".local/bench-quick.json").read_text())
+    assert record["ok"] is True
+    assert {row["id"]: row["value"] for row in record["rows"]}["again.rows_written"] == 0
 
 
 def test_the_readme_tells_the_demos_story_as_the_demo_does() -> None:
