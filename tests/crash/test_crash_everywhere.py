@@ -6,7 +6,6 @@ of each scenario, `SEED` which.
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import pytest
 from tests.crash.record import keep
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.stage import Stage
+from tests.samples import CRASH_EVERYWHERE, CRASH_SAMPLE, CRASH_SEED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-SEED = int(os.environ.get("SEED", "20261124"))
-SAMPLE = int(os.environ.get("CRASH_SAMPLE", "16"))
-EVERYWHERE = bool(os.environ.get("CRASH_ALL"))
-DRAWN = "everywhere" if EVERYWHERE else f"seed {SEED}"
+DRAWN = "everywhere" if CRASH_EVERYWHERE else f"seed {CRASH_SEED}"
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +61,8 @@ def test_wherever_a_worker_dies_the_next_one_ends_as_if_nothing_had_been(stage: 
 def _chosen(scenario: Scenario, reference: Reference) -> list[Point]:
     """Every point, or as many as were asked for; of the latter at least one in-doubt commit."""
     points = reference.points()
-    if EVERYWHERE or len(points) <= SAMPLE:
+    if CRASH_EVERYWHERE or len(points) <= CRASH_SAMPLE:
         return points
-    drawn = random.Random(f"{SEED}:{scenario.name}")  # noqa: S311 - a sample, not a secret
+    drawn = random.Random(f"{CRASH_SEED}:{scenario.name}")  # noqa: S311 - a sample, not a secret
     commits = [point for point in points if point.fault == "cut after" and point.call == "sql COMMIT"]
-    return [drawn.choice(commits), *drawn.sample(points, SAMPLE - 1)]
+    return [drawn.choice(commits), *drawn.sample(points, CRASH_SAMPLE - 1)]

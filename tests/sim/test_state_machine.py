@@ -6,23 +6,20 @@ the command that replays it.
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
+from tests.samples import SIM_SEED, SIM_SEQUENCES
 from tests.sim.shard import keep, run_sequences
 
 pytestmark = pytest.mark.integration
 
 SHARDS = 4
-SEQUENCES = int(os.environ.get("SIM_SEQUENCES", "504"))
-SEED = int(os.environ.get("SEED", "1"))
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_whatever_happens_the_tables_are_the_bank_or_say_that_they_are_not(shard: int) -> None:
     """Never `verified` while what is stored is not what the bank showed; when faults end, equal after a few ticks."""
-    seed, sequences = SEED + shard, -(-SEQUENCES // SHARDS)
+    seed, sequences = SIM_SEED + shard, -(-SIM_SEQUENCES // SHARDS)
     try:
         done = run_sequences(seed, sequences)
     except BaseException as found:
