@@ -51,13 +51,13 @@ def main() -> int:
         _say(f"survives: {mutant.module}.{mutant.function} ({mutant.fate})\n{changes[mutant.name]}")
     rows = result_rows(tried, unreached=unreached, unexplained=unexplained(survivors), whole=not asked.sample)
     path = write_results("mutation", rows)
-    for row in rows[1:3]:
-        _say(f"{row.value} {row.what}")
-    _say(f"{rows[0].value} % of {len(tried)} killed, {time.monotonic() - began:.0f} s; {path.relative_to(ROOT)}")
     if asked.report:
         REPORT.parent.mkdir(parents=True, exist_ok=True)
         REPORT.write_text(report(tried, changes, seconds=time.monotonic() - began))
         _say(f"written: {REPORT.relative_to(ROOT)}")
+    for row in rows[1:3]:
+        _say(f"{row.value} {row.what}")
+    _say(f"{rows[0].value} % of {len(tried)} killed, {time.monotonic() - began:.0f} s; {path.relative_to(ROOT)}")
     return 0 if passed(rows) else 1
 
 

@@ -32,12 +32,16 @@ LOGS: Final = STATE / "proof"
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One part: what it shows, how it is run, and what it says of itself in its last lines."""
+    """One part: what it shows, how it is run, and which `figures` of its `.local/<name>.json` are its result.
+
+    Without figures its last line is.
+    """
 
     name: str
     shows: str
     argv: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
+    figures: tuple[str, ...] = ()
 
 
 def _pytest(*words: str) -> tuple[str, ...]:
@@ -55,28 +59,39 @@ PARTS: Final = (
         shows="killed or cut off at every call of every scenario, the end is the same",
         argv=_pytest("tests/crash"),
         environment=(("CRASH_ALL", "1"),),
+        figures=("scenarios", "points", "all points", "violations"),
     ),
     Part(
         name="sim",
         shows="the invariants hold after every step of random lives",
         argv=(PYTHON, "-m", "tests.sim", "--n", "2000"),
+        figures=("whole", "steps", "violations"),
     ),
     Part(name="planted", shows="every planted bug is caught", argv=_pytest("tests/planted")),
     Part(
         name="mutation",
         shows="unit tests of the core notice what is changed",
         argv=(".local/mutmut/bin/python", "-m", "tests.mutation", "--report"),
+        figures=("mutation.killed", "mutation.unexplained"),
     ),
     Part(
-        name="evidence", shows="right where it says so, after the bank changed", argv=(PYTHON, "-m", "bench.evidence")
+        name="evidence",
+        shows="right where it says so, after the bank changed",
+        argv=(PYTHON, "-m", "bench.evidence"),
+        figures=("ours.in_the_end",),
     ),
-    Part(name="cost", shows="what verification, history and length cost", argv=(PYTHON, "-m", "bench.cost")),
+    Part(
+        name="cost",
+        shows="what verification, history and length cost",
+        argv=(PYTHON, "-m", "bench.cost"),
+        figures=("load.with", "load.without", "load.cost", "cpu.cost", "memory.spread"),
+    ),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a part ended; `said` is its last line."""
+    """How a part ended; `said` is its result in a line."""
 
     part: Part
     code: int
@@ -87,6 +102,8 @@ class Outcome:
 def run(part: Part) -> Outcome:
     """Run a part to its end, its output in a file."""
     log = LOGS / f"{part.name}.log"
+    results = STATE / f"{part.name}.json"
+    results.unlink(missing_ok=True)  # what is there afterwards is of this run
     began = time.monotonic()
     with log.open("w") as out:
         ended = subprocess.run(  # noqa: S603 - ours
@@ -97,9 +114,23 @@ def run(part: Part) -> Outcome:
             stderr=subprocess.STDOUT,
             check=False,
         )
-    lines = [line.strip(" =") for line in log.read_text(errors="replace").splitlines() if line.strip(" =")]
-    said = lines[-1] if lines else ""
+    said = told_by(part, results) or last_line(log.read_text(errors="replace"))
     return Outcome(part=part, code=ended.returncode, seconds=time.monotonic() - began, said=said)
+
+
+def told_by(part: Part, results: Path) -> str:
+    """The part's figures as its results file has them; empty where it has none."""
+    if not part.figures or not results.exists():
+        return ""
+    rows = {row["id"]: row for row in json.loads(results.read_text())["rows"]}
+    found = [rows[name] for name in part.figures if name in rows]
+    return "; ".join(f"{row['what']}: {row['value']}{f' {row["unit"]}' if row['unit'] else ''}" for row in found)
+
+
+def last_line(text: str) -> str:
+    """The last line that says something."""
+    lines = [line.strip(" =") for line in text.splitlines() if line.strip(" =")]
+    return lines[-1] if lines else ""
 
 
 def main() -> int:
@@ -147,7 +178,7 @@ def page(record: Mapping[str, Mapping[str, Any]]) -> str:
         "",
         "`make proof`: every part as it was last run whole. [What each part claims](../proof.md).",
         "",
-        "| part | shows | result | day | commit | seconds | its last line |",
+        "| part | shows | result | day | commit | seconds | what came of it |",
         "|---|---|---|---|---|---|---|",
     ]
     rows = [

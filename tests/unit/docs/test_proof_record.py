@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.proof.__main__ import LAST, PARTS, RECORD, Outcome, page, recorded
+from local.results import ResultRow, write_results
+from tests.proof.__main__ import LAST, PARTS, RECORD, Outcome, Part, last_line, page, recorded, told_by
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,3 +35,18 @@ def test_the_page_is_made_of_the_record() -> None:
     record = json.loads(RECORD.read_text())
     assert LAST.read_text() == page(record)
     assert sorted(record) == sorted(part.name for part in PARTS)
+
+
+def test_what_came_of_a_part_is_its_figures(tmp_path: Path) -> None:
+    """Those that it names, by their words; a part that broke off before it wrote any has its last line instead."""
+    part = Part(name="cost", shows="", argv=(), figures=("load", "memory", "gone"))
+    rows = [
+        ResultRow(id="memory", what="spread of the peaks", value=1.7, unit="+-%"),
+        ResultRow(id="load", what="a load", value=3),
+        ResultRow(id="other", what="not named", value=4),
+    ]
+    results = write_results("cost", rows, folder=tmp_path)
+
+    assert told_by(part, results) == "a load: 3; spread of the peaks: 1.7 +-%"
+    assert told_by(part, tmp_path / "none.json") == ""
+    assert last_line("one\n== two ==\n\n") == "two"
