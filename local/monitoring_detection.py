@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
 # Seconds from a fault within which its alert must be with Alertmanager, where the fault is as grave as the ones here.
 LONGEST: Final[Mapping[str, int]] = {
-    "MonoPipelineErrorRatioHigh": 630,
+    "MonoPipelineErrorRatioHigh": 780,
     "MonoSLOFastBurn": 1_230,
     "MonoSLOSlowBurn": 2_130,
     "MonoPipelineZeroTransactionsBusinessHours": 420,
     "MonoVerificationMismatch": 150,
     "MonoAccountStale": 1_080,
     "MonoReauthRequired": 1_080,
-    "MonoDeadLetters": 330,
+    "MonoDeadLetters": 420,
     "MonoPipelineNoData": 2_520,
     "MonoExporterDown": 450,
     "MonoExporterErrors": 300,
-    "MonoExporterLag": 1_320,
+    "MonoExporterLag": 1_440,
     "MonoExporterCost": 2_100,
     "MonoWatchdog": 150,
 }
