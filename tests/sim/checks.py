@@ -20,6 +20,12 @@ SELECT 'I10 a row disappeared while it is under suspicion: ' || d.old_id AS brok
   JOIN bank_transactions t ON (t.account_id, t.mono_transaction_id) = (d.account_id, d.old_id)
  WHERE d.status = 'open' AND t.disappeared_at IS NOT NULL
 """
+# Every worker stands still: whoever is idle is in no transaction, and must hold nothing for longer.
+SESSION_LOCKS = """
+SELECT 'I22 a lock outlives its transaction' AS broken
+  FROM pg_locks l JOIN pg_stat_activity s USING (pid)
+ WHERE l.locktype = 'advisory' AND s.state = 'idle' AND s.datname = current_database()
+"""
 STATE = """
 SELECT a.id, a.mono_account_id, a.link_status, a.watermark, a.fence,
        (SELECT count(*) FROM bank_transactions t WHERE t.account_id = a.id) AS rows,
@@ -61,6 +67,7 @@ class Checker:
         world = self.world
         broken = broken_invariants(world.ground.checker)
         broken += [row["broken"] for row in world.ground.checker.rows(UNDER_SUSPICION)]
+        broken += [row["broken"] for row in world.ground.checker.rows(SESSION_LOCKS)]
         broken += world.stale_commits
         states = world.ground.checker.rows(STATE)
         if len(states) != len(world.accounts):
@@ -76,6 +83,8 @@ class Checker:
             self.verdicts[kind] = self.verdicts.get(kind, 0) + 1
             if run["verdict"] == "verified":
                 broken += self._honest(run)
+            if run["verdict"] == "mismatch" and run["account_id"] != world.tampered:
+                broken.append(f"I12 run {run['run_id']} says mismatch, and nobody has touched a row")
         assert not broken, "\n".join(broken)
 
     def stored(self, account: Account) -> Shown:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.sim.lives import Life
     from tests.sim.world import Ground
 
+STEPS: Final = 30
 DAY: Final = 86_400
 TICK: Final = 660
 MOST_ROWS: Final = 60
@@ -87,6 +88,7 @@ class Tally:
     seen: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
     sequences: int = 0
+    whole: int = 0  # sequences of all their steps: Hypothesis also plays short ones, and some run out of choices
     steps: int = 0
 
 
@@ -106,6 +108,7 @@ class PipelineMachine(RuleBasedStateMachine):
         self.world = World(self.ground)
         self.checker = Checker(self.world)
         self.reminting = False
+        self.steps = 0
 
     @initialize(
         rows=st.integers(0, 24),
@@ -306,8 +309,10 @@ class PipelineMachine(RuleBasedStateMachine):
             life.advance(1)
         self.checker.check()
         changed = [] if life.over else self.world.tamper(chosen, row)
+        self.world.tampered = chosen.id if changed else None
         self._run_out(life, None, "worker")
         self.checker.check()
+        self.world.tampered = None
         if changed:
             TALLY.rules[
                 "tampered with, " + ("and left so" if self.world.undo(changed) else "set right by the run")
@@ -478,12 +483,14 @@ class PipelineMachine(RuleBasedStateMachine):
     def holds(self) -> None:
         """Every invariant, after every step."""
         TALLY.steps += 1
+        self.steps += 1
         self.checker.check()
 
     # --- the end
 
     def teardown(self) -> None:
         """Faults end; enough ticks later the tables are the bank."""
+        TALLY.whole += self.steps == STEPS
         try:
             if self.world.accounts:
                 self._settle()

@@ -305,6 +305,7 @@ class World:
         self.pass_began: dict[UUID, tuple[int, str, int]] = {}  # fence, link, and what it had shown last then
         self.heard: dict[str, float] = {}  # when an event was sent, by its key, once it was taken for served
         self.stale_commits: list[str] = []
+        self.tampered: int | None = None  # whose rows are not what was landed: only there a mismatch is right
         self._moved = 0
         self._sent = 0
 
