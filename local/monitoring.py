@@ -267,6 +267,6 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _alertmanager() -> str | None:
-    """The installed one, which Debian calls prometheus-alertmanager, or the built one. Debian's runs from /usr alone."""
+    """The installed one, which Debian calls prometheus-alertmanager, or the built one. Debian's needs /usr."""
     installed = (shutil.which(name) for name in ("prometheus-alertmanager", "alertmanager"))
     return next((place for place in installed if place is not None), None) or shutil.which(ALERTMANAGER)
