@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from aws_lambda_powertools import Logger
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mono_pipeline.adapters import emf, metric_words, telemetry
@@ -290,6 +290,7 @@ def test_no_text_can_forge_a_line_or_a_metric(told: Told, text: str) -> None:
     assert all(each.isprintable() for each in (shown["problem"], shown["message_id"], *shown["outcomes"]))
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.dictionaries(st.sampled_from(sorted(FIELDS)), st.text() | st.lists(st.text()) | st.integers() | st.binary()))
 def test_whatever_a_field_holds_it_is_fit_for_one_line(fields: dict[str, Any]) -> None:
     """What is no text, number or list of them is told by its type alone."""
