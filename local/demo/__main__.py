@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -23,33 +24,45 @@ STORY_SECONDS: Final = 60.0
 CHAPTERS: Final = (("The main job", main_job.tell), ("The life of a link", life_of_a_link.tell))
 
 
-def main() -> int:
-    """Run the story; 0 when every step was as promised."""
+def main(folder: Path = STATE) -> int:
+    """Run the story; 0 when every step was as promised. Its record is `demo.json` in `folder`, however it ended."""
     began = time.monotonic()
-    with EmbeddedStack(_fresh(STATE / "demo") / ".local", **_settings()) as stack:
+    (folder / "demo.json").unlink(missing_ok=True)  # a story that never began must not leave another's record
+    with EmbeddedStack(_fresh(folder / "demo") / ".local", **_settings()) as stack:
         story = Story(stack)
         try:
-            for title, tell in CHAPTERS:
-                console.print(f"\n[bold underline]{title}[/]")
-                tell(story)
-        except NotAsPromised:
-            console.print(f"[red]The stack's logs are in {stack.record['logs']}[/]")
-        _show(story)
-    seconds = round(time.monotonic() - began, 1)
-    story.rows.append(
-        ResultRow(
-            id="seconds",
-            what="the whole story",
-            value=seconds,
-            unit="s",
-            goal=STORY_SECONDS,
-            ok=seconds < STORY_SECONDS,
-        )
-    )
-    path = write_results("demo", story.rows)
+            _tell(story)
+        except BaseException as error:
+            story.rows.append(_broken_off(len(story.rows) + 1, error))
+            raise
+        finally:
+            seconds = round(time.monotonic() - began, 1)
+            story.rows.append(_length(seconds))
+            path = write_results("demo", story.rows, folder=folder)
+            story.close()
     if passed(story.rows):
         _what_next(seconds, path)
     return 0 if passed(story.rows) else 1
+
+
+def _tell(story: Story) -> None:
+    try:
+        for title, tell in CHAPTERS:
+            console.print(f"\n[bold underline]{title}[/]")
+            tell(story)
+    except NotAsPromised:
+        console.print(f"[red]The stack's logs are in {story.stack.record['logs']}[/]")
+    _show(story)
+
+
+def _broken_off(step: int, error: BaseException) -> ResultRow:
+    what, told = f"step {step}", f"{type(error).__name__}: {error}"
+    return ResultRow(id="broken-off", what=what, value=told, goal="as promised", ok=False)
+
+
+def _length(seconds: float) -> ResultRow:
+    what, is_short = "the whole story", seconds < STORY_SECONDS
+    return ResultRow(id="seconds", what=what, value=seconds, unit="s", goal=STORY_SECONDS, ok=is_short)
 
 
 def _settings() -> dict[str, Any]:
@@ -81,7 +94,7 @@ def _show(story: Story) -> None:
 
 def _what_next(seconds: float, path: Path) -> None:
     console.print(
-        f"\n[bold green]Everything was as promised[/] in {seconds:g} s; for machines: {path.relative_to(ROOT)}\n\n"
+        f"\n[bold green]Everything was as promised[/] in {seconds:g} s; for machines: {os.path.relpath(path, ROOT)}\n\n"
         "What to try next:\n"
         "  make up                              the same stack, left up on 127.0.0.1:3000\n"
         "  .venv/bin/monoctl accounts import    bring the sandbox's accounts in\n"

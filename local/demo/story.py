@@ -50,6 +50,11 @@ class Story:
         )
         self.accounts: list[str] = []
 
+    def close(self) -> None:
+        """Let go of what it talks to."""
+        for talks in (self.api, self.bank, self.database):
+            talks.close()
+
     def step(self, name: str, what: str, act: Callable[[], str]) -> None:
         """Carry one step out and keep what was seen; a step that is not as promised ends the story."""
         console.print(f"[bold]{len(self.rows) + 1}.[/] {what}")

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 SYNC = "/api/v1/banking/transactions/sync"
 WEBHOOK = "/api/v1/webhooks/mono/integrations/mono/webhook"
+FLUSH_PAGES, PAGES_IN_FLIGHT = 10, 4
+_VERSIONS = """
+SELECT array_agg(DISTINCT t.version) AS versions,
+       (SELECT count(*) FROM bank_transaction_versions v WHERE v.account_id = a.id)::int AS superseded
+FROM bank_transactions t JOIN bank_accounts a ON a.id = t.account_id WHERE a.mono_account_id = :id GROUP BY a.id"""
 SLOW_PAGE = Fault(effect=Hang(seconds=4), path="*/transactions", times=None)
 
 
@@ -158,7 +163,8 @@ def test_of_two_callers_at_once_one_works_and_the_other_is_told_which_run(
 
     with ThreadPoolExecutor() as callers:
         first = callers.submit(http.post, SYNC, json={"account_id": account})
-        until(lambda: database.rows("SELECT FROM bank_accounts WHERE lease_run_id IS NOT NULL"))
+        leased = "SELECT 1 FROM bank_accounts WHERE mono_account_id = :id AND lease_run_id IS NOT NULL"
+        until(lambda: database.rows(leased, id=account))
         second = http.post(SYNC, json={"account_id": account})
         worked = first.result()
 
@@ -202,21 +208,37 @@ def test_a_worker_killed_in_the_middle_costs_at_most_a_flush(
     """SIGKILL of the real worker: the next one goes on, nothing is lost or doubled, at most one flush is read again."""
     account = on(transactions=4_000)
     sandbox.clear_requests()
-    sandbox.inject(Fault(effect=Hang(seconds=0.05), path="*/transactions", account=account, times=None))
+    sandbox.inject(Fault(effect=Hang(seconds=0.1), path="*/transactions", account=account, times=None))
     run_id = http.post(SYNC, json={"account_id": account}).json()["run"]["run_id"]
     until(lambda: http.get(f"{SYNC}/{run_id}").json()["run"]["counts"]["seen"] >= 1_000)
 
     for environment in http.get("/_stack/status").json()["functions"]["BackfillWorker"]:
         for pid in environment["function"]:
             os.kill(pid, signal.SIGKILL)
+    killed = http.get(f"{SYNC}/{run_id}").json()
+    flushed = killed["run"]["counts"]["seen"] // 100
+    before = pages_asked_for(sandbox, account)
+    sandbox.clear_requests()
     until(lambda: http.post(SYNC, json={"account_id": account}).status_code != 409, seconds=30)
 
     run = ended(http, run_id)
-    asked = [request for request in sandbox.requests() if request["path"].endswith("/transactions")]
+    after = pages_asked_for(sandbox, account)
+    assert killed["status"] == "running"
+    assert 10 <= flushed < 40
     assert (run["status"], run["run"]["verdict"]["kind"]) == ("completed", "verified")
     assert stored(database, account) == at_the_bank(sandbox, account)
-    flush, in_flight = 10, 4
-    assert len(asked) <= 40 + flush + in_flight
+    assert run["run"]["counts"] == {"seen": 4_000, "inserted": 4_000, "updated": 0, "unchanged": 0, "quarantined": 0}
+    assert database.rows(_VERSIONS, id=account) == [{"versions": [1], "superseded": 0}]
+    assert min(after) > flushed
+    assert set(before) | set(after) == set(range(1, 41))
+    assert 0 < len(set(before) & set(after)) <= FLUSH_PAGES + PAGES_IN_FLIGHT  # it died with pages in its hands
+    assert len(after) == len(set(after))
+
+
+def pages_asked_for(sandbox: SandboxClient, account: str) -> list[int]:
+    """The numbers of an account's pages that Mono was asked for, in order."""
+    path = f"/accounts/{account}/transactions"
+    return [int(asked["query"]["page"]) for asked in sandbox.requests() if asked["path"].endswith(path)]
 
 
 def test_the_artifact_carries_the_migrations(functions: LambdaClient) -> None:
