@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
-from mono_pipeline.adapters.message_quarantine import MessageQuarantine
-from mono_pipeline.adapters.queue import WEBHOOK_RECEIVED, message_type, read_fetch_requested, read_webhook_received
 from mono_pipeline.bootstrap import environment
 from mono_pipeline.core.deadline import Deadline
-from mono_pipeline.core.errors import InvalidInput, LeaseLost
-from mono_pipeline.usecases.lifecycle import Lifecycle
-from mono_pipeline.usecases.wake_up import WakeUp
+from mono_pipeline.core.errors import LeaseLost
+from mono_pipeline.usecases.work_message import WorkMessage
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -32,46 +28,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 def serve(record: SQSRecord, lambda_context: LambdaContext) -> None:
     """Serve one message; an exception sends it back to the queue."""
-    observer = environment().observer
-    observer.begin(request_id=lambda_context.aws_request_id)
+    here = environment()
+    here.observer.begin(request_id=lambda_context.aws_request_id)
+    deadline = Deadline.after(lambda_context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
     try:
-        _serve(record, lambda_context)
+        WorkMessage(observer=here.observer, connect=lambda: here.collaborators).serve(record, deadline)
     except LeaseLost:
         raise
     except Exception as error:
-        observer.failed(error)
+        here.observer.failed(error)
         raise
-
-
-def _serve(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    deadline = Deadline.after(lambda_context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
-    try:
-        if message_type(record.body) == WEBHOOK_RECEIVED:
-            _hear(record, deadline)
-        else:
-            _wake(record, deadline)
-    except InvalidInput as error:
-        # delivering it again would only burn its receives; where it cannot be kept, it does come back
-        MessageQuarantine(environment().collaborators.database).keep(record, reason=str(error))
-        environment().observer.event("mono.message.poison", None, message_id=record.message_id, problem=str(error))
-
-
-def _hear(record: SQSRecord, deadline: Deadline) -> None:
-    message = read_webhook_received(record.body)
-    environment().observer.correlate(message.correlation_id)
-    received_at = datetime.fromtimestamp(_sent_at(record), UTC)
-    Lifecycle(environment().collaborators).serve(message, received_at=received_at, deadline=deadline)
-
-
-def _wake(record: SQSRecord, deadline: Deadline) -> None:
-    message = read_fetch_requested(record.body)
-    environment().observer.correlate(message.correlation_id)
-    here = environment().collaborators
-    WakeUp(here, queue=here.queue_of(record.event_source_arn)).serve(
-        message, sent_at=_sent_at(record), deadline=deadline
-    )
-
-
-def _sent_at(record: SQSRecord) -> float:
-    """When the message was sent, in Unix seconds."""
-    return int(record.attributes.sent_timestamp) / 1000

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import date
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -64,6 +65,14 @@ def read_sync_call(body: str, *, correlation_id: str) -> SyncAsked:
     except ValidationError as error:
         raise refused_body(error) from error
     return SyncAsked(account_id=parse_account_id(read.account_id), window=_window(read), correlation_id=correlation_id)
+
+
+def read_run_id(text: str) -> UUID:
+    """The run that a path names. Raises InvalidInput."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise InvalidInput("run_id", "is not a run id") from error
 
 
 def answer(outcome: SyncAnswer, correlation_id: str) -> Answer:
