@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +11,25 @@ from typing import Final
 
 import pytest
 
-from local.build import ARTIFACTS, SAM_FOLDER, build, layer_megabytes
+from local.build import ARTIFACTS, ROOT, SAM_FOLDER, WHEELS, architecture, build, layer_megabytes
 from local.lambda_runtime import make_runtime_folder
+from local.sam import run_sam
 from local.template import Template
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("stack-life")]
 
 LAYER: Final = ARTIFACTS / "CommonLayer" / "python"
 UNCHECKED_HASH: Final = 0b01
+# Every interpreter loads a module of the name `sitecustomize`, where there is one.
+NOTES_LOOK_UPS: Final = """
+import sys
+def note(event, arguments):
+    if event == "socket.getaddrinfo":
+        with open({notes!r}, "a") as notes:
+            notes.write(f"{{arguments[0]}}\\n")
+        raise OSError("nobody is looked up here")
+sys.addaudithook(note)
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -72,6 +84,28 @@ def test_every_handler_loads_from_its_artifact_alone(function: str, tmp_path: Pa
         check=False,
     )
     assert outcome.returncode == 0, outcome.stderr
+
+
+def test_a_build_from_nothing_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set-up has left the packages: `sam build` looks no host up, and none is where an index would be."""
+    for source in ("functions", "layers", "migrations"):
+        shutil.copytree(ROOT / source, tmp_path / source)
+    shutil.copy(ROOT / "template.yaml", tmp_path)
+    notes, watching = tmp_path / "notes", tmp_path / "watching"
+    watching.mkdir()
+    (watching / "sitecustomize.py").write_text(NOTES_LOOK_UPS.format(notes=str(notes)))
+    monkeypatch.setenv("PYTHONPATH", str(watching))
+    monkeypatch.setenv("PIP_INDEX_URL", "http://index.invalid/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    processor = f"Architecture={architecture()}"
+
+    code = run_sam(
+        "build", "--no-cached", "--parameter-overrides", processor, cwd=tmp_path, log=tmp_path / "log", wheels=WHEELS
+    )
+
+    assert code == 0, (tmp_path / "log").read_text()[-2_000:]
+    assert not notes.exists(), notes.read_text()
+    assert (tmp_path / ".aws-sam" / "build" / "CommonLayer" / "python" / "pydantic_core").is_dir()
 
 
 def test_building_again_without_a_change_does_nothing(
