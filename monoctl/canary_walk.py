@@ -99,11 +99,17 @@ class CanaryWalk:
         return None
 
 
+def named(accounts: Sequence[str]) -> Sequence[str]:
+    """Return the accounts of a canary; raise InvalidInput for none."""
+    if not accounts:
+        raise InvalidInput("--account", "name at least one")
+    return accounts
+
+
 def check_canary(flag: FlagVersion, accounts: Sequence[str]) -> None:
     """Refuse a canary that would show nothing, before anything is written. Raises InvalidInput, MalformedFlag."""
     rule = flag.rule
-    if not accounts:
-        raise InvalidInput("--account", "name at least one")
+    named(accounts)
     if rule is None:
         raise MalformedFlag(f"the flag is malformed and off ({flag.problem}): set a whole value first")
     if rule.enabled and rule.percentage == EVERYONE.percentage:

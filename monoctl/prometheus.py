@@ -16,17 +16,18 @@ class Prometheus:
 
     def __init__(self, url: str, *, seconds: float, transport: httpx.BaseTransport | None = None) -> None:
         """`seconds` is how long an answer may take; `transport` stands in for the network."""
-        self._client = httpx.Client(
-            base_url=url.rstrip("/"),
-            timeout=httpx.Timeout(seconds, connect=3.0),
-            transport=transport,
-            trust_env=False,
-        )
+        self._url = url.rstrip("/")
+        self._timeout = httpx.Timeout(seconds, connect=3.0)
+        self._transport = transport
 
     def ask(self, path: str, **parameters: str | float) -> dict[str, Any]:
         """Return the `data` of an answer. Raises PrometheusUnread."""
         try:
-            response = self._client.get(path, params=parameters)
+            # a connection each time: looks are seconds apart, and none is left open between them
+            with httpx.Client(
+                base_url=self._url, timeout=self._timeout, transport=self._transport, trust_env=False
+            ) as client:
+                response = client.get(path, params=parameters)
         except httpx.HTTPError as error:
             raise PrometheusUnread(str(error) or type(error).__name__) from error
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mono_pipeline.core.errors import InvalidInput, MalformedFlag
-from mono_pipeline.core.flag import EVERYONE, FlagChange, percentage_text
+from mono_pipeline.core.flag import EVERYONE, FlagChange, amend, percentage_text, render_flag
 from mono_pipeline.core.release import ReleaseEventKind
 from mono_pipeline.core.release_gate import GateDecision
 from monoctl.release_window import Cohorts, look_document
@@ -14,7 +14,8 @@ from monoctl.release_window import Cohorts, look_document
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mono_pipeline.usecases.flag_editor import FlagEditor
+    from mono_pipeline.usecases.flag_editor import FlagEditor, FlagVersion
+    from monoctl.reach import AsksOps
     from monoctl.release_book import ReleaseBook
     from monoctl.release_terms import WindowTerms
     from monoctl.release_window import Look
@@ -36,6 +37,15 @@ class Step:
     percentage: int
     added: int
     look: Look | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coming:
+    """Who would come on by a step to `percentage` basis points: how many, and some of them by name."""
+
+    percentage: int
+    accounts: int
+    sample: list[str]
 
 
 class Promotion:
@@ -145,3 +155,16 @@ class Promotion:
             ReleaseEventKind.PROMOTION_STEP, ReleaseEventKind.PROMOTION_HELD, ReleaseEventKind.ROLLBACK_STARTED
         )
         return last["detail"] if last is not None and last["kind"] == ReleaseEventKind.PROMOTION_HELD else None
+
+
+def next_cohort(ops: AsksOps, flag: FlagVersion, steps: Sequence[int]) -> Coming | None:
+    """Return who would come on by the first step that adds anybody; None where none does. Raises MalformedFlag."""
+    if flag.rule is None:
+        raise MalformedFlag("the flag is malformed and off: set a whole value first")
+    before = render_flag(flag.rule)
+    for percentage in steps:
+        after = render_flag(amend(flag.rule, FlagChange(enabled=True, percentage=percentage)).rule)
+        cohort = ops.ask("releases.cohort", before=before, after=after, sample=SAMPLE)
+        if cohort["accounts"]:
+            return Coming(percentage=percentage, accounts=cohort["accounts"], sample=cohort["sample"])
+    return None

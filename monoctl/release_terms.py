@@ -11,6 +11,7 @@ from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.release_gate import ALERTING_LAG_SECONDS, GateLimits
 from monoctl.alert_states import AlertStates
 from monoctl.release_window import ReleaseWindow, WindowPlan
+from monoctl.stage_latency import StageLatency
 
 if TYPE_CHECKING:
     from monoctl.release_window import Cohorts
@@ -33,6 +34,12 @@ PrometheusOption = Annotated[
 ]
 WaivedOption = Annotated[
     str | None, typer.Option("--without-alerts", metavar="REASON", help="Judge without alerts; the reason is recorded.")
+]
+ShadowOption = Annotated[
+    bool,
+    typer.Option(
+        "--shadow", help="Only read and compare the accounts that would come on; write nothing, change no flag."
+    ),
 ]
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why; kept with the release. Required in prod.")]
 
@@ -76,11 +83,12 @@ class WindowTerms:
 
     def window(self, session: Session) -> ReleaseWindow:
         """Return what follows a window."""
-        wiring = session.wiring
+        wiring, stages = session.wiring, StageLatency(self.prometheus or session.reach.prometheus)
         return ReleaseWindow(
             session.reach.ops,
             lambda: session.reach.api,
             self.alerts(session),
+            stages,
             monotonic=wiring.monotonic,
             pause=wiring.pause,
         )

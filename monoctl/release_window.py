@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from monoctl.alert_states import AlertStates
     from monoctl.reach import AsksOps, CallsSync
+    from monoctl.stage_latency import StageLatency
 
     type Row = dict[str, Any]
 
@@ -78,6 +79,22 @@ class Opening:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stages:
+    """Seconds by stage at the 95th percentile: of those judged and of all, None where nobody can tell."""
+
+    judged: dict[str, float] | None = None
+    everyone: dict[str, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freshness:
+    """How old the bank's own data are of those who had a run: the oldest, and of how many nobody knows."""
+
+    oldest_seconds: float | None = None
+    unknown: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Look:
     """What one look at a window has shown.
 
@@ -85,6 +102,8 @@ class Look:
         accounts: how each account of a named canary stands.
         asks: answers to the syncs that were asked for, by their status.
         alert_problem: why the alerts cannot be told.
+        stages: how long each stage takes.
+        fresh, fresh_rest: of those judged and of the rest.
         left_seconds: until the window ends.
     """
 
@@ -95,6 +114,9 @@ class Look:
     accounts: Sequence[Row] = ()
     asks: dict[str, int] = field(default_factory=dict)
     alert_problem: str | None = None
+    stages: Stages = field(default_factory=Stages)
+    fresh: Freshness = field(default_factory=Freshness)
+    fresh_rest: Freshness = field(default_factory=Freshness)
 
 
 class ReleaseWindow:
@@ -105,6 +127,7 @@ class ReleaseWindow:
         ops: AsksOps,
         api: Callable[[], CallsSync],
         alerts: AlertStates,
+        stages: StageLatency,
         *,
         monotonic: Callable[[], float],
         pause: Callable[[float], None],
@@ -112,6 +135,7 @@ class ReleaseWindow:
         self._ops = ops
         self._api = api
         self._alerts = alerts
+        self._stages = stages
         self._monotonic = monotonic
         self._pause = pause
 
@@ -162,6 +186,12 @@ class ReleaseWindow:
             accounts=found["accounts"],
             asks=dict(asks),
             alert_problem=self._alerts.problem,
+            stages=Stages(
+                judged=self._stages.of_accounts(plan.who.accounts) if plan.who.accounts else None,
+                everyone=self._stages.of_all(),
+            ),
+            fresh=_freshness(found, "canary"),
+            fresh_rest=_freshness(found, "rest"),
         )
 
 
@@ -208,6 +238,11 @@ class _Asks:
             return _NO_ANSWER  # the run goes on without us, and is judged as it ends
 
 
+def _freshness(found: Row, cohort: str) -> Freshness:
+    """Of a cohort, as an ops function tells that knows of it."""
+    return Freshness(**found.get("freshness", {}).get(cohort, {}))
+
+
 def look_document(look: Look) -> Row:
     """Return a look as JSON."""
     seen, alerts = look.seen, look.seen.alerts
@@ -228,6 +263,8 @@ def look_document(look: Look) -> Row:
             "problem": look.alert_problem,
             "waived": seen.alerts_waived,
         },
+        "stages": asdict(look.stages),
+        "freshness": {"canary": asdict(look.fresh), "rest": asdict(look.fresh_rest)},
         "accounts": list(look.accounts),
         "asks": look.asks,
     }

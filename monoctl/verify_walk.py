@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from mono_pipeline.core.verdict import VerdictKind
 from monoctl.errors import OpsRefused, Unanswered
 from monoctl.exit_code import ExitCode, of_error, of_verdict, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mono_pipeline.core.booking import DateWindow
     from monoctl.reach import AsksOps
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     type Row = dict[str, Any]
 
 # What Mono says of one account says nothing of the next one.
-_OF_ONE_ACCOUNT: Final = frozenset({"MonoNotFound", "MonoRefused", "MonoRejected", "MonoUnintelligible"})
+OF_ONE_ACCOUNT: Final = frozenset({"MonoNotFound", "MonoRefused", "MonoRejected", "MonoUnintelligible"})
+_NAMED: Final = 100
 
 
 def verified(
@@ -42,7 +45,7 @@ def verified_or_refused(ops: AsksOps, account_id: str, **how: Any) -> Row:
     try:
         return verified(ops, account_id, **how)
     except OpsRefused as refused:
-        if refused.code not in _OF_ONE_ACCOUNT:
+        if refused.code not in OF_ONE_ACCOUNT:
             raise
         return {"account_id": account_id, "error": {"code": refused.code, "message": str(refused)}}
 
@@ -54,3 +57,10 @@ def exit_code(answer: Row) -> ExitCode:
     coverage = answer.get("coverage")
     covered = coverage is None or coverage["complete"]
     return worst([of_verdict(answer["verdict"]["kind"]), ExitCode.AS_PROMISED if covered else ExitCode.INCOMPLETE])
+
+
+def verdicts_of(answers: Sequence[Row]) -> Row:
+    """Return how many accounts have which verdict, and which of them are not verified (a hundred at most)."""
+    kinds = {answer["account_id"]: (answer.get("verdict") or {}).get("kind", "cannot_tell") for answer in answers}
+    others = {account_id: kind for account_id, kind in kinds.items() if kind != VerdictKind.VERIFIED}
+    return {"verdicts": dict(Counter(kinds.values())), "not_verified": dict(list(others.items())[:_NAMED])}

@@ -10,7 +10,7 @@ from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.identity import parse_account_id
 from mono_pipeline.core.release import ReleaseEventKind
 from mono_pipeline.core.release_gate import ALERTING_LAG_SECONDS
-from monoctl.canary_walk import CanaryWalk, check_canary
+from monoctl.canary_walk import CanaryWalk, check_canary, named
 from monoctl.exit_code import of_gate
 from monoctl.flag_road import flag_editor, reason_for
 from monoctl.release_book import existing_book, open_book
@@ -25,11 +25,13 @@ from monoctl.release_terms import (
     PrometheusOption,
     ReasonOption,
     ReleaseOption,
+    ShadowOption,
     WaivedOption,
     WindowTerms,
 )
 from monoctl.release_window import Look, look_document
 from monoctl.session import Session
+from monoctl.shadow_walk import compare_by_shadow
 from monoctl.views.flag import flag_document, flag_view
 from monoctl.views.release import look_line, look_view, release_view, verdict_text
 
@@ -52,13 +54,16 @@ def start(
     alerting_lag: LagOption = ALERTING_LAG_SECONDS,
     prometheus: PrometheusOption = None,
     without_alerts: WaivedOption = None,
+    shadow: ShadowOption = False,
 ) -> None:
     """Put accounts on the allow list, sync them at once and again and again, and judge the window at its end.
 
-    Where the gate rolls back, the accounts are taken off the list again.
+    Where the gate rolls back, the accounts are taken off the list again. With --shadow nothing is changed or written.
     """
     session = Session.of(context)
     accounts = [parse_account_id(each) for each in account or ()]
+    if shadow:
+        raise typer.Exit(compare_by_shadow(session, "canary", named(accounts), release=release))
     why = reason_for(session, reason)
     terms = WindowTerms(
         minutes=minutes,

@@ -12,7 +12,7 @@ from monoctl.commands.canary import conclude, told
 from monoctl.commands.rollback import roll_back
 from monoctl.exit_code import ExitCode, of_gate
 from monoctl.flag_road import flag_editor, reason_for
-from monoctl.promotion import STEPS, Promotion, Step
+from monoctl.promotion import STEPS, Promotion, Step, next_cohort
 from monoctl.release_book import existing_book
 from monoctl.release_terms import (
     CANARY_MINUTES,
@@ -25,11 +25,13 @@ from monoctl.release_terms import (
     PrometheusOption,
     ReasonOption,
     ReleaseOption,
+    ShadowOption,
     WaivedOption,
     WindowTerms,
 )
 from monoctl.release_window import Look
 from monoctl.session import Session
+from monoctl.shadow_walk import compare_by_shadow
 from monoctl.views.release import look_line, look_view
 
 
@@ -50,9 +52,15 @@ def promote(
     without_canary: Annotated[
         str | None, typer.Option("--without-canary", metavar="REASON", help="Though no canary was promoted.")
     ] = None,
+    shadow: ShadowOption = False,
 ) -> None:
-    """Raise the percentage step by step, a window at each; on `roll back` turn the flag off, on `hold` stay there."""
+    """Raise the percentage step by step, a window at each; on `roll back` turn the flag off, on `hold` stay there.
+
+    With --shadow a sample of those who come on by the next step that adds anybody is read, and nothing is changed.
+    """
     session = Session.of(context)
+    if shadow:
+        raise typer.Exit(_compare(session, _steps(step), release))
     why = reason_for(session, reason)
     terms = WindowTerms(
         minutes=minutes, every=every, look=look, alerting_lag=alerting_lag, prometheus=prometheus, waived=without_alerts
@@ -74,6 +82,18 @@ def promote(
 
         taken = promotion.go(steps, without_canary=without_canary, watch=watch)
     raise typer.Exit(_end(session, book.id, taken, prometheus))
+
+
+def _compare(session: Session, steps: list[int], release: str | None) -> ExitCode:
+    flag = flag_editor(session).read_flag()
+    with session.output.progress("asking who would come on by the next step"):
+        coming = next_cohort(session.reach.ops, flag, steps)
+    if coming is None:
+        session.output.note("Nobody comes on by the steps that are left: there is nobody to compare.")
+        return ExitCode.AS_PROMISED
+    stage = f"{percentage_text(coming.percentage)} %"
+    session.output.note(f"{stage}: {coming.accounts} accounts would come on, {len(coming.sample)} of them are read")
+    return compare_by_shadow(session, stage, coming.sample, release=release)
 
 
 def _steps(given: list[str] | None) -> list[int]:

@@ -1,26 +1,22 @@
 """`monoctl verify`: whether what is stored is what the bank said, from the tables or with Mono beside them."""
 
-from collections import Counter
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.identity import parse_account_id
 from mono_pipeline.core.release import ReleaseEventKind
-from mono_pipeline.core.verdict import VerdictKind
 from monoctl.account_pages import all_accounts
 from monoctl.console.words import number
 from monoctl.days import read_window
 from monoctl.exit_code import worst
 from monoctl.release_record import record_in
 from monoctl.session import Session
-from monoctl.verify_walk import exit_code, verified, verified_or_refused
+from monoctl.verify_walk import exit_code, verdicts_of, verified, verified_or_refused
 from monoctl.views.verification import reading, verification_view, verifications_table
 
 type Row = dict[str, Any]
-
-_NAMED: Final = 100
 
 
 def verify(
@@ -51,16 +47,9 @@ def verify(
         answers = _all(session, how)
         code = worst(exit_code(answer) for answer in answers)
     record_in(
-        session, release, ReleaseEventKind.DATA_VERIFIED, {"live": live, "exit_code": int(code), **_told(answers)}
+        session, release, ReleaseEventKind.DATA_VERIFIED, {"live": live, "exit_code": int(code), **verdicts_of(answers)}
     )
     raise typer.Exit(code)
-
-
-def _told(answers: list[Row]) -> Row:
-    """How many accounts have which verdict, and which of them are not verified (a hundred at most)."""
-    kinds = {answer["account_id"]: (answer.get("verdict") or {}).get("kind", "cannot_tell") for answer in answers}
-    others = {account_id: kind for account_id, kind in kinds.items() if kind != VerdictKind.VERIFIED}
-    return {"verdicts": dict(Counter(kinds.values())), "not_verified": dict(list(others.items())[:_NAMED])}
 
 
 def _one(session: Session, account_id: str, how: Row) -> Row:

@@ -38,7 +38,10 @@ def preflight_found(detail: Detail) -> Found:
 
 
 def shadow_found(detail: Detail) -> Found:
-    """Return whether a shadow sync would have left what is stored as it is."""
+    """Return whether a shadow sync would have left what is stored as it is: of one account, or of a stage's."""
+    if (stage := detail.text("stage")) is not None:
+        well, told = exit_found(detail)
+        return well, f"{stage}: {told}"
     kind, account = detail.part("verdict").text("kind"), detail.text("account_id")
     said = f"{kind or 'no verdict'}{f', {account}' if account else ''}"
     return (None if kind is None else kind == VerdictKind.VERIFIED), said

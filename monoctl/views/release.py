@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Group
@@ -9,17 +10,17 @@ from rich.text import Text
 
 from mono_pipeline.core.release_gate import REQUIRED_ALERTS, GateDecision
 from monoctl.console.tables import Column, facts, fitting
-from monoctl.console.words import NOTHING, ago, instant, minute, number
+from monoctl.console.words import NOTHING, ago, instant, minute, number, span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from rich.console import RenderableType
 
     from mono_pipeline.core.release_cohort import Cohort
     from mono_pipeline.core.release_gate import FiringAlerts, GateVerdict
-    from monoctl.release_window import Look
+    from monoctl.release_window import Freshness, Look, Stages
 
     type Row = dict[str, Any]
 
@@ -52,6 +53,7 @@ def look_view(look: Look, *, now: datetime, width: int) -> RenderableType:
         Text(f"{look.stage}: open for {_clock(look.seen.open_seconds)}{left}", style="bold"),
         fitting(_cohorts(look), width),
         Text(),
+        *_stages(look.stages),
         facts([("alerts", _alerts(look)), ("asked", _asked(look.asks)), ("verdict", verdict_text(look.verdict))]),
     ]
     if look.accounts:
@@ -88,11 +90,11 @@ def _cohorts(look: Look) -> tuple[Column, ...]:
     return (
         Column(title="", cells=[Text(name) for name in _MEASURES]),
         *(
-            Column(title=title, cells=[Text(cell) for cell in _measured(cohort)], keep=keep, justify="right")
-            for title, cohort, keep in (
-                ("judged", seen.canary, 0),
-                ("the rest", seen.rest, 1),
-                ("the rest before", seen.rest_before, 2),
+            Column(title=title, cells=[Text(cell) for cell in (*_measured(cohort), old)], keep=keep, justify="right")
+            for title, cohort, old, keep in (
+                ("judged", seen.canary, _freshness(look.fresh), 0),
+                ("the rest", seen.rest, _freshness(look.fresh_rest), 1),
+                ("the rest before", seen.rest_before, NOTHING, 2),
             )
         ),
     )
@@ -110,6 +112,7 @@ _MEASURES: Final = (
     "unverifiable",
     "mismatch",
     "duplicate suspicions",
+    "oldest data of the bank",
 )
 
 
@@ -128,6 +131,34 @@ def _measured(cohort: Cohort) -> tuple[str, ...]:
         number(cohort.mismatches),
         number(cohort.suspicions),
     )
+
+
+def _freshness(fresh: Freshness) -> str:
+    oldest = NOTHING if fresh.oldest_seconds is None else span(timedelta(seconds=max(fresh.oldest_seconds, 0)))
+    return f"{oldest}, {number(fresh.unknown)} unknown" if fresh.unknown else oldest
+
+
+def _stages(stages: Stages) -> Iterator[RenderableType]:
+    """The stages beside each other, where Prometheus tells of any; of the fetch our own tables tell in any case."""
+    names = sorted({*(stages.judged or {}), *(stages.everyone or {})}, key=_in_order)
+    if not names:
+        return
+    yield Text("p95 of each stage, by Prometheus (ten minutes, up to five minutes ago)", style="bold")
+    yield facts(
+        (name, f"{_seconds(stages.judged, name)} judged, {_seconds(stages.everyone, name)} all") for name in names
+    )
+    yield Text()
+
+
+_STAGES: Final = ("sync", "backfill", "transform", "persist")
+
+
+def _in_order(stage: str) -> tuple[int, str]:
+    return (_STAGES.index(stage) if stage in _STAGES else len(_STAGES), stage)
+
+
+def _seconds(told: dict[str, float] | None, stage: str) -> str:
+    return NOTHING if told is None or stage not in told else f"{told[stage]:.2f} s"
 
 
 def _alerts(look: Look) -> Text:
@@ -159,8 +190,9 @@ def _accounts(rows: Sequence[Row], *, now: datetime) -> tuple[Column, ...]:
         Column(title="account", cells=[Text(row["account_id"]) for row in rows]),
         Column(title="newest run", cells=[Text(row["status"] or NOTHING) for row in rows]),
         Column(title="verdict", cells=[Text(row["verdict"] or row["error_code"] or NOTHING) for row in rows]),
-        Column(title="last success", cells=[Text(ago(instant(row["last_success_at"]), now)) for row in rows], keep=1),
-        Column(title="link", cells=[Text(row["link_status"]) for row in rows], keep=2),
+        Column(title="bank's data", cells=[Text(ago(instant(row["fresh_as_of"]), now)) for row in rows], keep=1),
+        Column(title="last success", cells=[Text(ago(instant(row["last_success_at"]), now)) for row in rows], keep=2),
+        Column(title="link", cells=[Text(row["link_status"]) for row in rows], keep=3),
     )
 
 

@@ -115,6 +115,28 @@ def test_what_begins_after_an_instant_is_counted_to_the_second(pipeline: Pipelin
     assert 0 < after["last_started_seconds"] <= after["seconds"]
 
 
+def test_how_old_the_bank_s_data_are_is_told_of_whoever_had_a_run(pipeline: Pipeline) -> None:
+    """The oldest of each cohort, whatever our own runs' age, and of how many nobody knows."""
+    canary, stale, unknown, idle = (pipeline.link(transactions=5) for _ in range(4))
+    opened = now(pipeline)
+    for account in (canary, stale, unknown):
+        pipeline.sync(account)
+    for account, hours in ((canary, 2), (stale, 30), (unknown, None), (idle, 900)):
+        pipeline.rows(
+            """UPDATE bank_accounts SET fresh_as_of = pipeline_now() - make_interval(hours => :hours::int)
+               WHERE mono_account_id = :id""",
+            hours=hours,
+            id=account,
+        )
+
+    told = ask(pipeline, "observe", since=opened, accounts=[canary])["freshness"]
+    nobody = ask(pipeline, "observe", since=now(pipeline), accounts=[canary])["freshness"]
+
+    assert told["canary"] == {"oldest_seconds": pytest.approx(2 * 3600, abs=60), "unknown": 0}
+    assert told["rest"] == {"oldest_seconds": pytest.approx(30 * 3600, abs=60), "unknown": 1}
+    assert nobody == {name: {"oldest_seconds": None, "unknown": 0} for name in ("canary", "rest")}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -174,3 +174,25 @@ def test_somebody_else_s_edit_is_reported_with_both_values(town: Town, monkeypat
     assert "theirs 'true'" in ended.end["error"]["message"]
     assert account in ended.end["error"]["message"]
     assert [each["kind"] for each in town.events()] == []
+
+
+def test_who_comes_on_by_the_next_step_is_compared_before_anybody_does(town: Town) -> None:
+    """The flag is off, nothing lands, no run begins; what is wrong of one that is known is said by its name."""
+    known, new = town.known(), town.pipeline.link(transactions=12)
+    newest = max(town.pipeline.sandbox.truth(known)["bank"], key=lambda row: row["date"])
+    town.pipeline.rows(
+        "UPDATE bank_transactions SET amount_minor = amount_minor + 500 WHERE mono_transaction_id = :id",
+        id=newest["id"],
+    )
+    before, runs = town.pipeline.stored(known), runs_of(town, known)
+
+    canary_read = town.monoctl("canary", "start", "--account", new, "--shadow")
+    step_read = town.monoctl("promote", "--step", "100", "--shadow")
+
+    (compared,) = canary_read.end["accounts"]
+    assert (canary_read.exit_code, compared["counts"]["inserted"]) == (0, 12)
+    verdicts = {each["account_id"]: each["verdict"]["kind"] for each in step_read.end["accounts"]}
+    assert (step_read.exit_code, step_read.end["stage"], verdicts) == (5, "100 %", {known: "mismatch", new: "verified"})
+    assert town.flag == "false"
+    assert (town.pipeline.stored(known), town.pipeline.stored(new)) == (before, {})
+    assert (runs_of(town, known), runs_of(town, new)) == (runs, 0)

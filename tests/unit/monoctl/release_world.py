@@ -38,8 +38,11 @@ class ReleaseOps:
         self.canary: Callable[[float], Cohort] = lambda _: WELL
         self.rest = Cohort()
         self.added = 7
+        self.adds: list[int] = []  # by one step after the other; then `added`
         self.sample = [ACCOUNT]
         self.starts: Callable[[float], Row] = lambda _: {"started": 0, "last_started_seconds": None, "working": 0}
+        self.shadows: dict[str, Row | OpsRefused] = {}
+        self.more: Row = {}
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         self.down: set[str] = set()
 
@@ -104,10 +107,17 @@ class ReleaseOps:
             "rest": asdict(self.rest),
             "rest_before": asdict(Cohort()),
             "accounts": [],
+            **self.more,
         }
 
+    def _shadow(self, given: Mapping[str, Any]) -> Row:
+        found = self.shadows[given["account_id"]]
+        if isinstance(found, OpsRefused):
+            raise found
+        return found
+
     def _cohort(self, given: Mapping[str, Any]) -> Row:
-        return {"accounts": self.added, "sample": self.sample[: given["sample"]]}
+        return {"accounts": self.adds.pop(0) if self.adds else self.added, "sample": self.sample[: given["sample"]]}
 
     def _starts(self, given: Mapping[str, Any]) -> Row:
         if "since" not in given:

@@ -31,11 +31,15 @@ class AccountNames:
 
 @dataclass(frozen=True, kw_only=True)
 class SeenRun:
-    """A run that ended, with its account; `inside` the window, or before it."""
+    """A run that ended, with its account; `inside` the window, or before it.
+
+    `bank_data_seconds` is how old the bank's own data of the account are now, None where nobody knows.
+    """
 
     names: AccountNames
     run: EndedRun
     inside: bool
+    bank_data_seconds: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,4 +114,4 @@ def _seen(row: Row) -> SeenRun:
         seconds=row["seconds"],
         rows_seen=row["rows_seen"],
     )
-    return SeenRun(names=names, run=run, inside=row["inside"])
+    return SeenRun(names=names, run=run, inside=row["inside"], bank_data_seconds=row["bank_data_seconds"])

@@ -14,8 +14,9 @@ from mono_pipeline.core.release_cohort import Cohort, cohort_of
 from mono_pipeline.core.whole_number import whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from mono_pipeline.adapters.release_observatory import SeenRun
     from mono_pipeline.usecases.collaborators import Collaborators
 
     type Event = dict[str, Any]
@@ -37,7 +38,8 @@ class ReleaseObservation:
         """The cohorts `canary`, `rest` and `rest_before` of a window that was opened at `since`.
 
         The canary is `accounts`, else those that the flag text `after` turns on and `before` does not. The baseline is
-        `baseline_seconds` before the window. `accounts` tells how each account of a named canary stands.
+        `baseline_seconds` before the window. `freshness` tells how old the bank's data are of whoever had a run,
+        `accounts` how each account of a named canary stands.
         Raises InvalidInput, AccountUnknown.
         """
         since, baseline = instant_of(event, "since"), _seconds(event, "baseline_seconds", 3_600.0)
@@ -56,6 +58,10 @@ class ReleaseObservation:
             "canary": cohort(canary=True),
             "rest": cohort(canary=False),
             "rest_before": cohort(canary=False, inside=False),
+            "freshness": {
+                name: _freshness(each for each in seen if each.inside and is_canary(each.names) is canary)
+                for name, canary in (("canary", True), ("rest", False))
+            },
             "accounts": [_plain(row) for row in self._look.stand(named)] if named else [],
         }
 
@@ -99,6 +105,13 @@ class ReleaseObservation:
 def cohort_document(cohort: Cohort) -> Event:
     """A cohort as JSON."""
     return asdict(cohort)
+
+
+def _freshness(runs: Iterable[SeenRun]) -> Event:
+    """The oldest of the bank's data in seconds, and of how many accounts nobody knows how old they are."""
+    ages = {run.names.present: run.bank_data_seconds for run in runs}
+    known = [seconds for seconds in ages.values() if seconds is not None]
+    return {"oldest_seconds": max(known, default=None), "unknown": len(ages) - len(known)}
 
 
 def _named(accounts: list[str]) -> IsIn:

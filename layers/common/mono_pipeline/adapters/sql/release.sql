@@ -29,9 +29,10 @@ SELECT pipeline_now() AS now;
 
 -- name: ended_runs
 -- Runs that ended since :from; `inside` are those of the window, the others were before it. A run of older code did not keep how long it
--- waited for Mono: the whole of it counts.
+-- waited for Mono: the whole of it counts. How old the bank's own data are is of now.
 SELECT r.kind, r.status, r.verdict, r.error_code, r.rows_seen, r.finished_at >= :since::timestamptz AS inside,
        coalesce(r.fetch_seconds, extract(epoch FROM r.finished_at - r.started_at)::float8) AS seconds,
+       extract(epoch FROM pipeline_now() - a.fresh_as_of)::float8 AS bank_data_seconds,
 -- with: names_of_account
 FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
 WHERE r.finished_at >= :from::timestamptz AND r.started_at IS NOT NULL;
