@@ -14,6 +14,8 @@ from local.ports import LOOPBACK
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.integration
+
 GATEWAY: Final = "127.0.0.2"  # another address of this machine, as Docker's bridge is
 
 
