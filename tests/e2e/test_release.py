@@ -157,13 +157,21 @@ def test_from_nobody_to_everybody_and_a_canary_whose_bank_fails(
 
     canary = judged(monoctl, "canary", "start", "--account", first, "--minutes", "0.3")
     after_canary = begun(database)
+    compared = monoctl("--json", "promote", "--shadow")
+    after_shadow = begun(database)
     promoted = judged(monoctl, "promote", "--minutes", "0.4")
     watched = monoctl("--json", "watch", "--minutes", "0.1", "--look", "1", "--alerting-lag", "4", *WAIVED)
     release = json.loads(monoctl("--json", "release", "show").stdout)
 
     assert canary.returncode == 0, canary.stdout[-2000:] + canary.stderr
     assert lines(canary)[-1]["propagation_seconds"] <= PROMISED_SECONDS
-    assert after_canary == {first}
+    assert after_canary == after_shadow == {first}
+    coming = json.loads(compared.stdout)
+    assert compared.returncode == 0, compared.stdout + compared.stderr
+    assert {each["account_id"] for each in coming["accounts"]} == {
+        each for each in accounts if bucket(salt, each) < 5_000
+    }
+    assert {each["counts"]["inserted"] for each in coming["accounts"]} == {40}
     assert promoted.returncode == 0, promoted.stdout[-2000:] + promoted.stderr
     assert begun(database) == set(accounts)
     steps = {

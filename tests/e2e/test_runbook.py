@@ -49,8 +49,8 @@ def blocks(language: str) -> list[str]:
 
 
 def commands() -> list[list[str]]:
-    """Every monoctl command of the page's blocks, each once."""
-    lines = (line for block in blocks("sh") for line in block.splitlines() if line.startswith("monoctl "))
+    """Every monoctl command of the page, in its blocks and in its sentences, each once."""
+    lines = re.findall(r"(?:^ *|`)(monoctl --env prod [^`\n]+)", PAGE, re.MULTILINE)
     return [shlex.split(line)[1:] for line in dict.fromkeys(lines)]
 
 
