@@ -122,8 +122,13 @@ class BackfillWalk:
         flying: list[Window] = []
         moved_at = self._monotonic()
         while waiting or flying:
+            early: list[list[Window]] = []
             while waiting and len(flying) < self._in_flight:
-                flying += self._next_of(waiting.popleft())
+                rest = waiting.popleft()
+                flying += (begun := self._next_of(rest))
+                if not begun and rest[0].state == "open":
+                    early.append(rest)
+            waiting += early
             if self._look(flying):
                 moved_at = self._monotonic()
                 watch()
@@ -135,17 +140,17 @@ class BackfillWalk:
                     _close(rest, "left", str((window.run or {}).get("error_code")))
                 elif rest:
                     waiting.append(rest)
-            if not ended and flying:
+            if not ended and (flying or early):
                 if self._monotonic() - moved_at > self._patience:
-                    raise Unanswered(_stuck(flying, self._patience))
+                    raise Unanswered(_stuck(flying or early[0], self._patience))
                 self._pause(LOOK_SECONDS)
 
     def _next_of(self, rest: list[Window]) -> list[Window]:
-        """The account's next month, asked for; of an account that is refused, none."""
+        """The account's next month, asked for; none where the account is refused, or it is too soon for another."""
         window = rest[0]
         if window.run_id is None:
             self._start(window, rest)
-        return [window] if window.state == "open" else []
+        return [window] if window.run_id is not None else []
 
     def _start(self, window: Window, rest: list[Window]) -> None:
         span = {"from": window.first, "to": window.last}
@@ -158,7 +163,7 @@ class BackfillWalk:
             return
         if answer["status"] == "deferred":
             _close(rest, "deferred", answer["reason"])
-        else:
+        elif answer["status"] != "too_soon":
             window.run_id = answer["run_id"]
 
     def _look(self, flying: Sequence[Window]) -> bool:
@@ -174,8 +179,10 @@ class BackfillWalk:
 
 
 def _by_account(windows: Sequence[Window]) -> deque[list[Window]]:
+    """The months of each account; first one that is under way already, which no other can overtake."""
     accounts = dict.fromkeys(window.account_id for window in windows)
-    return deque([window for window in windows if window.account_id == account] for account in accounts)
+    first = sorted(windows, key=lambda window: window.run_id is None)
+    return deque([window for window in first if window.account_id == account] for account in accounts)
 
 
 def _close(windows: Iterable[Window], state: str, why: str) -> None:
@@ -185,7 +192,8 @@ def _close(windows: Iterable[Window], state: str, why: str) -> None:
 
 def _stuck(flying: Sequence[Window], seconds: float) -> str:
     first = flying[0]
+    run = f"run {first.run_id}" if first.run_id else "another backfill"
     return (
-        f"nothing moved for {seconds:.0f} s: run {first.run_id} of {first.account_id} is open;"
+        f"nothing moved for {seconds:.0f} s: {run} of {first.account_id} is open;"
         " what was asked for goes on, and the same command goes on from there"
     )

@@ -71,6 +71,7 @@ SETTINGS = Settings(
     queue_url="memory/daily",
     backfill_queue_url="memory/backfill",
     dead_letter_queue_url="memory/dead",
+    backfill_interval_seconds=0,
 )
 
 

@@ -85,6 +85,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "FRESHNESS_SLO_HOURS": 26,
         "REALTIME_MONTHLY_CAP_NGN": 0,
         "WEBHOOK_INTERVAL_SECONDS": 300,
+        "BACKFILL_INTERVAL_SECONDS": 5,
         "LEASE_SECONDS": 90,
         "FLUSH_ROWS": 1000,
         "PAGES_IN_FLIGHT": 4,

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
+from local.sandbox.transport import SandboxTransport
 from mono_pipeline.usecases.operations import Operations
 from mono_pipeline.usecases.wake_up import Served
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.harness import Pipeline
 
 pytestmark = pytest.mark.integration
+
+MOST_ASLEEP = 10  # seconds, of one invocation
+INTERVAL = 5  # seconds
 
 
 def ask(pipeline: Pipeline, account: str, first: date, last: date) -> dict[str, Any]:
@@ -95,3 +104,77 @@ def test_the_same_backfill_asked_for_a_hundred_times_is_one(pipeline: Pipeline) 
     assert len(answers) == 1
     assert kinds(pipeline, account, "completed") == ["full", "window"]
     assert pipeline.sandbox.requests() == []
+
+
+class Stutters(SandboxTransport):
+    """Mono answers the fifth attempt at anything, and those before it with 503."""
+
+    attempts = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Four refusals, then the answer."""
+        self.attempts += 1
+        return super().handle_request(request) if self.attempts % 5 == 0 else httpx.Response(503, request=request)
+
+
+def test_runs_of_one_invocation_share_its_ten_seconds_of_sleep(pipeline: Pipeline) -> None:
+    """However many of an account's backfills it serves; the rest goes on in a message, and none fails for it."""
+    account = pipeline.link(transactions=30)
+    pipeline.sync(account)
+    flood(pipeline, account, windows=6)
+    worker = pipeline.new_worker(Stutters(pipeline.sandbox))
+    asleep, messages = list[float](), pipeline.backfill.drain()[:1]
+    while messages:
+        before = sum(pipeline.slept)
+        pipeline.wake(account, worker=worker, message=messages.pop())
+        asleep.append(sum(pipeline.slept) - before)
+        messages = pipeline.backfill.drain()
+
+    assert max(asleep) <= MOST_ASLEEP < sum(asleep)
+    assert kinds(pipeline, account, "completed") == ["full"] + ["window"] * 6
+
+
+def test_an_account_has_one_backfill_at_a_time_and_the_next_after_an_interval(
+    new_pipeline: Callable[..., Pipeline],
+) -> None:
+    """Of its days alone: another account is asked for at once, and the same days again are the same run."""
+    pipeline = new_pipeline(backfill_interval_seconds=INTERVAL)
+    account, other = pipeline.link(transactions=30), pipeline.link(transactions=30)
+    ends = [pipeline.today() - timedelta(days=7 * number) for number in (1, 2, 3)]
+    weeks = [(last - timedelta(days=6), last) for last in ends]
+
+    def asked(number: int, of: str = account) -> str:
+        return str(ask(pipeline, of, *weeks[number])["status"])
+
+    while_it_waits = [asked(0), asked(1), asked(0), asked(0, other)]
+    pipeline.let_pass(seconds=2 * INTERVAL)
+    still = asked(1)  # however long the first one waits
+    (first, _, _) = pipeline.backfill.drain()
+    pipeline.wake(account, message=first)
+    just_after = ask(pipeline, account, *weeks[1])
+    pipeline.let_pass(seconds=INTERVAL)
+    later = [asked(1), asked(2)]
+
+    assert [*while_it_waits, still] == ["accepted", "too_soon", "accepted", "accepted", "too_soon"]
+    assert (just_after["status"], 0 < just_after["seconds"] <= INTERVAL) == ("too_soon", True)
+    assert later == ["accepted", "too_soon"]
+    assert kinds(pipeline, account, "running") == ["window"]
+
+
+def test_of_many_who_ask_at_once_one_gets_the_account(new_pipeline: Callable[..., Pipeline]) -> None:
+    """Each for days of its own; a hundred askers are no hundred runs."""
+    pipeline = new_pipeline(backfill_interval_seconds=INTERVAL)
+    account = pipeline.link(transactions=30)
+    workers = [pipeline.new_worker() for _ in range(8)]
+
+    def start(number: int) -> str:
+        last = pipeline.today() - timedelta(days=7 * number + 7)
+        days = {"from": (last - timedelta(days=6)).isoformat(), "to": last.isoformat()}
+        event = {"action": "backfill.start", "account_id": account, **days}
+        return str(Operations(workers[number]).perform(event, pipeline.soon())["status"])
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        answers = Counter(pool.map(start, range(8)))
+
+    assert answers == {"accepted": 1, "too_soon": 7}
+    assert kinds(pipeline, account, "running") == ["window"]

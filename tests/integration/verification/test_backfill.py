@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,8 @@ from monoctl.environment import EnvironmentName
 from tests.unit.monoctl.stand_ins import FakeClock, FakeReach, Said, monoctl
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.harness import Pipeline
 
 pytestmark = pytest.mark.integration
@@ -88,6 +91,27 @@ def test_the_months_of_a_range_are_read_and_nothing_else(pipeline: Pipeline) -> 
         "coverage"
     ]
     assert covered["complete"] is True
+
+
+def test_months_of_an_account_begin_an_interval_apart(new_pipeline: Callable[..., Pipeline]) -> None:
+    """However soon each of them is done; the plan's estimate says so."""
+    pipeline = new_pipeline(backfill_interval_seconds=7)
+    account = pipeline.link(transactions=100, days=150)
+    pipeline.sync(account)
+    first, last = past(pipeline)
+
+    class InTime(Worker):
+        def pause(self, seconds: float) -> None:
+            pipeline.let_pass(seconds=int(seconds))
+            super().pause(seconds)
+
+    span = ("--account", account, "--from", str(first), "--to", str(last), "--again")
+    said = backfill(pipeline, *span, worker=InTime(pipeline))
+
+    assert said.exit_code == 0
+    assert json.loads(said.stdout)["seconds"] == 3 * 7
+    begun = sorted(run["started_at"] for run in pipeline.runs(account) if run["kind"] == "window")
+    assert [later - earlier >= timedelta(seconds=7) for earlier, later in pairwise(begun)] == [True, True]
 
 
 def test_a_second_time_there_is_nothing_to_do_unless_again(pipeline: Pipeline) -> None:

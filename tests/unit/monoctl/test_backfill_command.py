@@ -220,6 +220,35 @@ def test_what_cannot_be_asked_for_is_said(refuse: Callable[[Row], Row], code: in
     assert word in said.stdout + said.stderr
 
 
+def test_an_account_whose_next_backfill_comes_too_soon_is_asked_for_again() -> None:
+    """A second later, in the order of its months; the others go on meanwhile."""
+    clock, asked = FakeClock(), list[tuple[str, float]]()
+
+    def too_soon(arguments: Row) -> Row | None:
+        asked.append((arguments["from"], clock.seconds))
+        return {"status": "too_soon", "seconds": 5.0} if clock.seconds < 5 else None
+
+    pipeline = Pipeline(refuse=too_soon)
+    said = monoctl("backfill", "--account", ACCOUNT, *SPAN, reach=FakeReach(ops=pipeline), clock=clock)
+
+    assert said.exit_code == 0
+    assert asked[:6] == [("2026-08-15", float(second)) for second in range(6)]
+    assert pipeline.started == [(ACCOUNT, first) for first, _ in MONTHS]
+
+
+def test_another_s_backfill_that_never_ends_is_not_waited_for_forever() -> None:
+    """It is named as what it is: there is no run of ours."""
+    pipeline, clock = Pipeline(refuse=lambda _: {"status": "too_soon", "seconds": 5.0}), FakeClock()
+
+    said = monoctl(
+        "backfill", "--account", ACCOUNT, *SPAN, "--timeout", "20", reach=FakeReach(ops=pipeline), clock=clock
+    )
+
+    assert (said.exit_code, pipeline.started) == (8, [])
+    assert 20 < clock.seconds < 25
+    assert f"another backfill of {ACCOUNT} is open" in said.stderr
+
+
 def test_after_a_failure_the_account_s_other_months_are_left() -> None:
     """Mono fails: asking for eleven more months would only be eleven more failures."""
     pipeline = Pipeline(ends={(ACCOUNT, "2026-08-15"): ended("failed", None, error_code="mono_unreachable")})

@@ -49,6 +49,8 @@ WHOLE_NUMBERS: Final = (
     WholeNumber(name="REALTIME_MONTHLY_CAP_NGN", default=0, low=0, high=100_000_000, unit="NGN a month"),
     # As long as a tick takes to come. 0 is no interval: every event of an account may start a run.
     WholeNumber(name="WEBHOOK_INTERVAL_SECONDS", default=300, low=0, high=3_600, unit="seconds"),
+    # Between two backfills of an account. 0 is no interval, and any number of them may wait.
+    WholeNumber(name="BACKFILL_INTERVAL_SECONDS", default=5, low=0, high=600, unit="seconds"),
     WholeNumber(name="LEASE_SECONDS", default=90, low=5, high=900, unit="seconds"),
     WholeNumber(name="FLUSH_ROWS", default=1_000, low=1, high=10_000, unit="rows"),
     WholeNumber(name="PAGES_IN_FLIGHT", default=4, low=1, high=16, unit="requests at once"),
@@ -91,6 +93,7 @@ class Settings:
     dead_letter_queue_url: str
     account_metrics_allowlist: frozenset[str] = frozenset()
     webhook_interval_seconds: int = 300
+    backfill_interval_seconds: int = 5
 
     @property
     def is_local(self) -> bool:

@@ -50,14 +50,15 @@ class Backfill:
             "to": days.end.isoformat(),
             "windows": windows,
             "requests": requests,
-            "seconds": self._seconds(requests),
+            "seconds": self._seconds(requests, runs=sum(not window["covered"] for window in windows)),
         }
 
     def start(self, event: Event) -> Event:
         """Ask the backfill queue for the days `from` to `to` of `account_id`; `accepted` with the run, or `deferred`.
 
-        Asking again for what is asked for or under way names the same run. Raises InvalidInput, AccountUnknown,
-        AccountBlocked, DependencyUnavailable.
+        Asking again for what is asked for or under way names the same run. `too_soon`, and in how many `seconds` to ask
+        again, while another backfill of the account waits or is under way, or began less than an interval ago. Raises
+        InvalidInput, AccountUnknown, AccountBlocked, DependencyUnavailable.
         """
         account, days = self._asked(event)
         decision = self._decide(account)
@@ -68,9 +69,15 @@ class Backfill:
         if account.dead_lettered_at is not None:
             self._with.accounts.revive(account.id)
         correlation_id = str(event.get("correlation_id") or uuid4())[:64]
-        run_id = self._open_run(account, days) or self._with.runs.request(
-            account.id, kind=RunKind.WINDOW, asked=days, requested_by=REQUESTED_BY, correlation_id=correlation_id
-        )
+        with self._with.database.transaction():
+            self._with.database.rows(_SQL["hold_account"], account_id=account.id)
+            run_id = self._open_run(account, days)
+            seconds = self._seconds_to_wait(account) if run_id is None else 0.0
+            if seconds > 0:
+                return {"status": "too_soon", "seconds": seconds}
+            run_id = run_id or self._with.runs.request(
+                account.id, kind=RunKind.WINDOW, asked=days, requested_by=REQUESTED_BY, correlation_id=correlation_id
+            )
         wake = FetchRequested(
             account_id=account.mono_account_id, correlation_id=correlation_id, requested_by=REQUESTED_BY
         )
@@ -103,6 +110,14 @@ class Backfill:
         )
         return row and row["run_id"]
 
+    def _seconds_to_wait(self, account: Account) -> float:
+        """Until the account's next backfill may be asked for; one that is open ends nobody knows when."""
+        interval = float(self._with.settings.backfill_interval_seconds)
+        if not interval:
+            return 0.0
+        row = self._with.database.rows(_SQL["next_backfill"], account_id=account.id, interval_seconds=interval)[0]
+        return interval if row["under_way"] else float(row["seconds"] or 0.0)
+
     def _window(self, row: Event, *, again: bool) -> Event:
         pages = max(1, -(-row["rows"] // self._with.settings.mono_page_limit))
         return {
@@ -113,8 +128,12 @@ class Backfill:
             "requests": pages + 1,
         }
 
-    def _seconds(self, requests: int) -> float | None:
+    def _seconds(self, requests: int, *, runs: int) -> float | None:
         pace = self._with.database.rows(_SQL["pace"])[0]["seconds_per_request"]
         if pace is None:
             return None
-        return float(requests * max(pace, 60.0 / self._with.settings.mono_rate_limit_per_minute))
+        settings = self._with.settings
+        return max(
+            float(requests * max(pace, 60.0 / settings.mono_rate_limit_per_minute)),
+            float(runs * settings.backfill_interval_seconds),
+        )

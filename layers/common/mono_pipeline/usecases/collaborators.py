@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Collaborators:
-    """The adapters of one environment. `patience` makes a fresh allowance of sleep for each invocation."""
+    """The adapters of one environment. `patience` makes a fresh allowance of sleep."""
 
     database: Database
     accounts: AccountStore
@@ -43,6 +43,11 @@ class Collaborators:
     observer: Observer
     executor: Executor
     patience: Callable[[], Patience]
+
+    def in_one_invocation(self) -> Collaborators:
+        """The same, where whatever is done one after the other sleeps out of one allowance."""
+        patience = self.patience()
+        return replace(self, patience=lambda: patience)
 
     def queue_of(self, source: str) -> WorkQueue:
         """The work queue of the name that `source`, an SQS ARN, ends in."""

@@ -59,7 +59,7 @@ class Lifecycle:
     """Serves Mono's events."""
 
     def __init__(self, collaborators: Collaborators) -> None:
-        self._with = collaborators
+        self._with = collaborators.in_one_invocation()
         self._inbox = InboxStore(collaborators.database)
 
     def serve(self, message: WebhookReceived, *, received_at: datetime, deadline: Deadline) -> Heard:

@@ -29,6 +29,11 @@ class Patience:
         self._sleep = sleep
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries; nothing is kept secret by it
 
+    @property
+    def is_short(self) -> bool:
+        """Whether so much was slept that a run which begins now would give up sooner than others."""
+        return self._left < MAX_SLEEP_SECONDS / 2
+
     def backoff(self, attempt: int) -> bool:
         """Sleep before attempt number `attempt + 1` (exponential, with jitter); False when patience is at its end."""
         if attempt >= MAX_ATTEMPTS:

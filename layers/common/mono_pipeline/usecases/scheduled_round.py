@@ -39,7 +39,7 @@ class ScheduledRound:
     """Serves the schedule."""
 
     def __init__(self, collaborators: Collaborators) -> None:
-        self._with = collaborators
+        self._with = collaborators.in_one_invocation()
 
     def go(self, deadline: Deadline) -> RoundResult:
         """Ask for what is due, then all the rest, in the order in which it matters that it is done now.

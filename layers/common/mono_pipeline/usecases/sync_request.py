@@ -62,7 +62,7 @@ class SyncRequest:
 
     @cached_property
     def _with(self) -> Collaborators:
-        return self._connect()
+        return self._connect().in_one_invocation()
 
     def ask(self, asked: SyncAsked, deadline: Deadline) -> SyncAnswer:
         """Decide, then sync until `deadline`; what is not done by then goes on in the queue.

@@ -42,7 +42,7 @@ class WakeUp:
 
     def __init__(self, collaborators: Collaborators, *, queue: WorkQueue) -> None:
         """`queue` is the one that the message came from; a run that is out of time is passed on there."""
-        self._with = collaborators
+        self._with = collaborators.in_one_invocation()
         self._queue = queue
 
     def serve(self, message: FetchRequested, *, sent_at: float, deadline: Deadline) -> Served:
@@ -122,7 +122,7 @@ class WakeUp:
                     return self._told(message, Served.PAUSED, seconds=end.paused.seconds, reason=end.paused.reason)
                 if end.dead_lettered or end.status is RunStatus.STOPPED:
                     return self._told(message, Served.DEAD_LETTERED if end.dead_lettered else Served.DEFERRED)
-                if end.status is RunStatus.RUNNING or deadline.expired:
+                if end.status is RunStatus.RUNNING or deadline.expired or self._is_tired(account):
                     return self._pass_on(account, message)
         except AlreadyRunning as running:
             return self._told(message, Served.ALREADY_RUNNING, run_id=running.run_id)
@@ -140,8 +140,12 @@ class WakeUp:
         self._send_on(account, message, requested_by=BACKFILL, queue=self._with.backfill)
         return True
 
+    def _is_tired(self, account: Account) -> bool:
+        """Whether more of the account is asked for than is to be begun with so little patience left."""
+        return self._with.patience().is_short and self._with.runs.has_open(account.id)
+
     def _pass_on(self, account: Account, message: FetchRequested) -> Served:
-        """Out of time: one message onward, or from the hop cap on the next tick."""
+        """Out of time or of patience: one message onward, or from the hop cap on the next tick."""
         if self._with.runs.has_open(account.id):
             self._send_on(account, message, requested_by=message.requested_by, queue=self._queue)
         return Served.CONTINUES

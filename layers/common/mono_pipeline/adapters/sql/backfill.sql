@@ -22,6 +22,18 @@ SELECT run_id FROM sync_runs
 WHERE account_id = :account_id AND status = 'running' AND kind = 'window' AND window_start = :from_day AND window_end = :to_day
 ORDER BY started_at NULLS LAST LIMIT 1;
 
+-- name: hold_account
+-- Whoever asks for a backfill of an account waits here for whoever asks at the same moment.
+SELECT id FROM bank_accounts WHERE id = :account_id FOR UPDATE;
+
+-- name: next_backfill
+-- Whether a backfill of the account waits or is under way, and in how many seconds the next one may begin: an interval after
+-- the last one was asked for or began; null where there was none.
+SELECT coalesce(bool_or(status = 'running'), false) AS under_way,
+       extract(epoch FROM max(greatest(requested_at, started_at)) + make_interval(secs => :interval_seconds) - pipeline_now())::float8
+         AS seconds
+FROM sync_runs WHERE account_id = :account_id AND requested_by = 'backfill';
+
 -- name: pace
 -- How many seconds a request took, by the newest runs that ended complete; null where there is none. One request more than
 -- pages: the account's own.
