@@ -22,6 +22,7 @@ from mono_pipeline.usecases.account_sync import AccountSync
 from mono_pipeline.usecases.wake_up import Served
 from tests.dead_letter_desk import Dies, DyingQueue, SqsDown
 from tests.faults.invocation import record, wake_up
+from tests.webhook_life import message as webhook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,11 +82,17 @@ def test_L04_the_same_invocation_twice(
 def test_L04_ten_deliveries_of_everything(
     pipeline: Pipeline, invoke: Callable[..., list[str]], seen: Callable[[str], None]
 ) -> None:
-    """Wake-ups of every sender, poison and a stranger's: ten times each, and the tables are as after the first."""
+    """Events, wake-ups of every sender, poison and a stranger's: ten times, and the tables are as after the first."""
     account = pipeline.link(transactions=30)
+    events = [
+        pipeline.sandbox.fire_webhook(event=event, account=account, shape=shape)[0]["body"]
+        for event in ("account_connected", "account_updated", "account_reauthorized")
+        for shape in ("current", "2025")
+    ]
     sent_at = pipeline.now() - 1
     senders = ("webhook", "api", "schedule", "replay", "backfill")
     bodies = [
+        *(webhook(each).body() for each in events),
         *(FetchRequested(account_id=account, correlation_id="c", requested_by=each).body() for each in senders),
         FetchRequested(account_id=account, correlation_id="c", requested_by="webhook", hop=3).body(),
         wake_up("b" * 24),
@@ -292,14 +299,15 @@ def test_L09_killed_at_any_call(desk: DeadLetterDesk, seen: Callable[[str], None
     queue.two_minutes_later()
 
     desk.replay()
+    counted = [desk.standing(account)["dead_letter_replays"] for account in accounts]  # before a success forgets them
     desk.work()
 
+    assert counted == [1, 1, 1]
     assert desk.on(desk.dead) == []
     for account in accounts:
         runs = pipeline.runs(account)
         assert [run["status"] for run in runs] == ["failed"] * 5 + ["completed"]
         assert pipeline.stored(account) == pipeline.truth(account)
-    # a success forgets the replays, so they are counted where they were written down
     assert pipeline.rows("SELECT FROM dead_letter_archive") == []
     seen("one run an account, whatever the point")
 

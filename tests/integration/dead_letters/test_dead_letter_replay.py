@@ -228,6 +228,24 @@ def test_while_nobody_may_call_mono_a_replay_is_refused(desk: DeadLetterDesk) ->
     assert desk.counted(desk.replay(force=True)) == {"requeued": 1}
 
 
+def test_while_the_circuit_is_open_a_replay_is_refused_until_a_probe_closes_it(desk: DeadLetterDesk) -> None:
+    """Also when its minute is over, and only one probe may call: Mono serves nobody yet."""
+    desk.put_wake_up(desk.pipeline.link(transactions=1))
+    budget = desk.pipeline.worker.budget
+    budget.open_circuit("mono_server_error")
+    desk.pipeline.let_pass(seconds=61)
+
+    refused, dry = desk.replay(), desk.ask(Action.REPLAY)
+
+    assert [(told.refusal.code, told.refusal.reason) for told in (refused, dry) if told.refusal is not None] == [
+        ("provider_paused", "mono_server_error")
+    ] * 2
+    assert len(desk.on(desk.dead)) == 1
+    assert budget.take(1).tokens == 1  # the probe
+    budget.answered()
+    assert desk.counted(desk.replay()) == {"requeued": 1}
+
+
 def test_no_more_than_the_limit_is_taken_off_and_the_rest_is_visible(desk: DeadLetterDesk) -> None:
     """Over all invocations of an action together."""
     account = desk.pipeline.link(transactions=1)
@@ -459,7 +477,11 @@ def test_an_inspection_shows_the_oldest_letters_with_their_run(desk: DeadLetterD
     first = told.letters[0]
     assert (first["account_id"], first["type"], first["reason"]) == (account, "mono.fetch.failed", "mono_server_error")
     assert first["run_id"] == str(desk.pipeline.runs(account)[-1]["run_id"])
-    assert told.letters[1]["run_id"] == first["run_id"]
+    assert (told.letters[1]["type"], told.letters[1]["reason"], told.letters[1]["run_id"]) == (
+        "mono.fetch.requested",
+        "mono_server_error",  # it says nothing of itself: how its account's newest run ended
+        first["run_id"],
+    )
 
 
 def test_looking_any_number_of_times_does_no_harm(desk: DeadLetterDesk) -> None:
