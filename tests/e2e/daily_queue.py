@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from itertools import batched
 from typing import TYPE_CHECKING
 
@@ -32,18 +33,22 @@ class DailyQueue:
             )
 
     def wait_until_empty(self) -> None:
-        """Until no work queue has a message, taken or not."""
-        until(self._is_empty, seconds=120)
+        """Until no work queue has a message, taken or not; however long it takes, as long as they become fewer."""
+        while left := self._messages():
+            until(partial(self._has_fewer, left), seconds=120)
 
-    def _is_empty(self) -> bool:
-        for url in self._work:
-            counts = self._sqs.get_queue_attributes(
+    def _has_fewer(self, than: int) -> bool:
+        return self._messages() < than
+
+    def _messages(self) -> int:
+        told = [
+            self._sqs.get_queue_attributes(
                 QueueUrl=url,
                 AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
             )["Attributes"]
-            if any(int(count) for count in counts.values()):
-                return False
-        return True
+            for url in self._work
+        ]
+        return sum(int(count) for counts in told for count in counts.values())
 
 
 def _body(account: str) -> str:
