@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -222,7 +223,8 @@ def test_a_worker_killed_in_the_middle_costs_at_most_a_flush(
     until(lambda: http.post(SYNC, json={"account_id": account}).status_code != 409, seconds=30)
 
     run = ended(http, run_id)
-    after = pages_asked_for(sandbox, account)
+    # the call that found the account free may have asked for a reading of its own, which begins when this one has ended
+    after = list(takewhile(lambda page: page != 1, pages_asked_for(sandbox, account)))
     assert killed["status"] == "running"
     assert 10 <= flushed < 40
     assert (run["status"], run["run"]["verdict"]["kind"]) == ("completed", "verified")
