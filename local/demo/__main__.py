@@ -42,6 +42,11 @@ def main(folder: Path = STATE) -> int:
             story.close()
     if passed(story.rows):
         _what_next(seconds, path)
+    elif all(row.ok for row in story.rows[:-1]):
+        console.print(
+            f"\n[red]Everything was as promised but the time[/]: {seconds:g} s, and {STORY_SECONDS:g} s are promised. "
+            "Does the machine do other things as well?"
+        )
     return 0 if passed(story.rows) else 1
 
 
@@ -61,8 +66,12 @@ def _broken_off(step: int, error: BaseException) -> ResultRow:
 
 
 def _length(seconds: float) -> ResultRow:
-    what, is_short = "the whole story", seconds < STORY_SECONDS
-    return ResultRow(id="seconds", what=what, value=seconds, unit="s", goal=STORY_SECONDS, ok=is_short)
+    """A goal, but not where a machine may do other things as well: in continuous integration it is only told."""
+    is_short = seconds < STORY_SECONDS
+    waived = "continuous integration does not judge by the clock" if os.environ.get("CI") and not is_short else None
+    return ResultRow(
+        id="seconds", what="the whole story", value=seconds, unit="s", goal=STORY_SECONDS, ok=is_short, waived=waived
+    )
 
 
 def _settings() -> dict[str, Any]:
