@@ -200,6 +200,13 @@ def test_L22_half_an_hour_frozen(
     assert invoke(record(wake_up(account), sent_at=pipeline.now())) == []
     assert pipeline.sandbox.requests() == []
     pipeline.ssm.set("true")
+    pipeline.rows(
+        """UPDATE provider_budget SET paused_until = pipeline_now() + interval '20 minutes',
+                  pause_reason = 'mono_rate_limited' RETURNING 1"""
+    )
+    pipeline.let_pass(minutes=5)  # whoever kept a token would call
+    assert invoke(record(wake_up(account), sent_at=pipeline.now())) == []
+    assert pipeline.sandbox.requests() == []
     pipeline.let_pass(minutes=30)
     assert invoke(record(wake_up(account), sent_at=pipeline.now())) == []
 
