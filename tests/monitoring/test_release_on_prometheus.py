@@ -36,19 +36,28 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("monitoring-chain"), needs(missing())]
 
 BROKEN, WELL = "64779d900000000000ab0001", "64779d900000000000ab0002"
+# Series of accounts have a point every five minutes, and the rules look at the five that ended five minutes ago: just
+# one point is in sight, and leaves it at some second. One that would leave during the test is passed over for the next.
+PERIOD, STAYS = 300, 120
+ENTERS = 60 + STAYS  # seconds until the next one is in sight, and read
 
 
-def fetch(account: str, seconds: float) -> str:
+def in_sight() -> int:
+    """When a line is written, in milliseconds, so that its point is in sight for the next two minutes, or soon."""
+    now = time.time()
+    newest = (now - PERIOD) // PERIOD * PERIOD
+    chosen = newest if now - newest <= 2 * PERIOD - STAYS else newest + PERIOD
+    return int((chosen + BACK_DATE) * 1000)
+
+
+def fetch(account: str, seconds: float, *, at: int) -> str:
     """The line of a fetch."""
-    at = int(time.time() * 1000)
     return STAGE_SECONDS.line(at=at, value=seconds, account_id=account, stage="sync", outcome="ok")
 
 
-def failure(account: str) -> str:
+def failure(account: str, *, at: int) -> str:
     """The line of a run that failed."""
-    return ERRORS.line(
-        at=int(time.time() * 1000), value=1, account_id=account, stage="sync", reason="mono_server_error"
-    )
+    return ERRORS.line(at=at, value=1, account_id=account, stage="sync", reason="mono_server_error")
 
 
 @contextmanager
@@ -106,9 +115,9 @@ def grounds(prometheus: str) -> Grounds:
 
 def test_all_in_order_passes_and_no_alert_fires(tmp_path: Path) -> None:
     """Every rule is loaded and inactive, both exporters are up: a release may begin, and a canary be judged."""
-    with chain(tmp_path, fetch(WELL, 0.4)) as running:
+    with chain(tmp_path, fetch(WELL, 0.4, at=in_sight())) as running:
         stages = StageLatency(running.prometheus)
-        assert wait_for(lambda: stages.of_accounts([WELL]) == {"sync": 0.4}, seconds=60), stages.of_accounts([WELL])
+        assert wait_for(lambda: stages.of_accounts([WELL]) == {"sync": 0.4}, seconds=ENTERS), stages.of_accounts([WELL])
         asked = grounds(running.prometheus)
         assert wait_for(lambda: alert_lines.rules(asked).state is State.PASS, seconds=30), alert_lines.rules(asked)
         states = AlertStates(running.prometheus)
@@ -120,11 +129,12 @@ def test_all_in_order_passes_and_no_alert_fires(tmp_path: Path) -> None:
 
 def test_whose_alert_it_is_is_told_by_the_accounts_own_series(tmp_path: Path) -> None:
     """One account fails and is slow: the three alerts are its own, not its neighbour's, and no release begins."""
-    lines = [fetch(WELL, 0.4), fetch(BROKEN, 3.0), *[failure(BROKEN)] * 5]
+    at = in_sight()
+    lines = [fetch(WELL, 0.4, at=at), fetch(BROKEN, 3.0, at=at), *[failure(BROKEN, at=at)] * 5]
     with chain(tmp_path, *lines) as running:
         states = AlertStates(running.prometheus)
         both = frozenset({HIGH_FAILURE_RATE, LATENCY_SLA})
-        assert wait_for(lambda: states.fleet() == both, seconds=60), (states.fleet(), states.problem)
+        assert wait_for(lambda: states.fleet() == both, seconds=ENTERS), (states.fleet(), states.problem)
         assert wait_for(lambda: states.of_accounts([BROKEN]) == both, seconds=30), states.of_accounts([BROKEN])
         neighbour, together = states.of_accounts([WELL]), states.of_accounts([WELL, BROKEN])
         stages = StageLatency(running.prometheus)
