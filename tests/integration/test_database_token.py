@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+import boto3
 import botocore.auth  # noqa: F401 - with it come all that sign
 import pytest
 
@@ -90,6 +91,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         ("DEFAULT_REGION", "eu-west-1"),
     ):
         monkeypatch.setenv(f"AWS_{name}", text)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # whoever asked AWS before left credentials in it
     return clock
 
 
