@@ -533,8 +533,8 @@ class PipelineMachine(RuleBasedStateMachine):
         for _ in range(60):
             if not self.world.messages:
                 break
-            self.checker.check()
             self._run_out(self.world.deliver(self.world.messages[0]), None, "worker")
+            self.checker.check_ended()
 
     def _links_are_mono_s(self) -> None:
         """Whatever was told, in whatever order: an account goes by its youngest link, or is known to have none."""
