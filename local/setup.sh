@@ -33,7 +33,7 @@ find_uv() {
 # A pyenv shim called python3.13 can exist and fail, so every candidate is asked for its version by running it.
 find_python() {
   local candidate
-  for candidate in "${PYTHON313:-}" "$(command -v python3.13 || true)" "$HOME"/.pyenv/versions/3.13.*/bin/python3.13; do
+  for candidate in "${PYTHON313:-}" "$(command -v python3.13 || true)" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.13.*/bin/python3.13; do
     if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' >/dev/null 2>&1; then
       "$candidate" -c 'import sys; print(sys.executable)'; return
     fi
