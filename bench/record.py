@@ -91,11 +91,7 @@ def goals_table(known: Known) -> str:
     lines = ["| | measured | goal | |", "|---|---|---|---|"]
     for target in _targets(known):
         lines.append(f"| **`{COMMANDS[target]}`** | | | |")
-        lines += [
-            f"| {_cell(row['what'])}{_mark(row)} | {_value(row)} | {row['goal']} | {_judged(row)} |"
-            for of, row in _goals(known)
-            if of == target
-        ]
+        lines += [_goal_line(row) for of, row in _goals(known) if of == target]
     runs: dict[str, list[str]] = {}
     for target in _targets(known):
         told = known[target]
@@ -130,6 +126,11 @@ def _goals(known: Known) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield target, row
 
 
+def _goal_line(row: Mapping[str, Any]) -> str:
+    measured = f"{_shown(row['value'])} {row['unit']}".strip()
+    return f"| {_cell(row['what'])}{_mark(row)} | {measured} | {_shown(row['goal'])} | {_judged(row)} |"
+
+
 def _judged(row: Mapping[str, Any]) -> str:
     if row["ok"]:
         return "met"
@@ -140,10 +141,10 @@ def _mark(row: Mapping[str, Any]) -> str:
     return f" (`{row['id']}`)" if row.get("waived") else ""
 
 
-def _value(row: Mapping[str, Any]) -> str:
-    value = row["value"]
-    shown = ("yes" if value else "no") if isinstance(value, bool) else f"{value:,}" if isinstance(value, int) else value
-    return f"{shown} {row['unit']}".strip()
+def _shown(value: str | float | bool) -> str:  # noqa: FBT001 - a figure may be a yes or no
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _number(value: float | None) -> str:

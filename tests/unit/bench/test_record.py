@@ -33,17 +33,19 @@ def test_a_goal_stands_with_its_figure_its_judgement_and_its_command(tmp_path: P
     table = goals_table(
         _known(
             tmp_path,
-            ResultRow(id="cold.a", what="cold", value=2.5, goal=3.0, ok=False),
+            ResultRow(id="cold.a", what="cold", value=2.5, unit="x", goal=3.0, ok=False),
             ResultRow(id="cold.b", what="of limits", value=1.9, goal="<= 1.7", ok=False, waived="indexes"),
             ResultRow(id="rows", what="rows wrong", value=0, goal=0),
+            ResultRow(id="truth", what="the bank's", value=True, goal=True),
             ResultRow(id="peak", what="no goal", value=40, unit="MiB"),
         )
     )
 
     assert "| **`make bench-peers`** | | | |" in table
-    assert "| cold | 2.5 | 3.0 | missed |" in table
+    assert "| cold | 2.5 x | 3 | missed |" in table
     assert "| of limits (`cold.b`) | 1.9 | <= 1.7 | waived |" in table
     assert "| rows wrong | 0 | 0 | met |" in table
+    assert "| the bank's | yes | yes | met |" in table
     assert "no goal" not in table
     assert "commit " in table
     assert " cores of " in table
