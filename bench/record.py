@@ -27,7 +27,7 @@ COMMANDS: Final = {  # in the order of the table
     "bench": "make bench",
     "bench-peers": "make bench-peers",
     "cost": "make cost",
-    "evidence": "make evidence",
+    "evidence": "python -m bench.evidence --all-peers",
     "cold-start": "python -m bench.cold_start",
     "bench-webhook": "make bench-webhook",
     "bench-front-door": "python -m bench.front_door",
