@@ -9,12 +9,9 @@ of its own, and accounts go to whoever is free. The last line is JSON: what the 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
-import os
-import sys
+import multiprocessing
 import time
-import traceback
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain, count, repeat
@@ -33,7 +30,8 @@ from mono_pipeline.usecases.account_sync import AccountSync
 from mono_pipeline.usecases.paid_calls import PaidCalls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
+    from multiprocessing import SimpleQueue as Queue
 
     from mono_pipeline.usecases.collaborators import Collaborators
 
@@ -146,66 +144,33 @@ def environ_of(base_url: str, database_url: str) -> dict[str, str]:
     }
 
 
-class Pipe:
-    """A queue of short words between processes that were forked after it: who takes one gets it whole."""
-
-    _SIZE = 64  # bytes of a word; what is written and read at once is not mixed with what others write and read
-
-    def __init__(self) -> None:
-        self._end, self._beginning = os.pipe()
-        fcntl.fcntl(self._beginning, fcntl.F_SETPIPE_SZ, self._SIZE * 16_384)  # words that may wait
-
-    def only_take(self) -> None:
-        """Leave putting to others; when there is nobody left who could, `get` gives nothing."""
-        os.close(self._beginning)
-
-    def put(self, word: str) -> None:
-        """Add a word."""
-        os.write(self._beginning, word.encode().ljust(self._SIZE))
-
-    def get(self) -> str:
-        """Take the next word; waits for one. Empty when nobody is left to put one."""
-        return os.read(self._end, self._SIZE).decode().rstrip()
-
-
-def _serve(worker: Worker, todo: Pipe) -> Work:
+def _serve(worker: Worker, todo: Queue[str | None]) -> Work:
     """Work on accounts until there are none."""
-    return sum((worker.sync(account_id) for account_id in iter(todo.get, "")), Work())
+    return sum((worker.sync(account_id) for account_id in iter(todo.get, None)), Work())
 
 
-def _fork(environ: dict[str, str], todo: Pipe) -> Callable[[], Work]:
-    """Start a worker in a process of its own; what is returned waits for its end and tells what it did."""
-    told, tells = os.pipe()
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            todo.only_take()
-            os.write(tells, json.dumps(asdict(_serve(Worker(environ), todo))).encode())
-            sys.stdout.flush()
-            code = 0
-        except BaseException:  # noqa: BLE001 - a process that was forked must not go on as the one that forked it
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-
-    def done() -> Work:
-        if code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
-            raise RuntimeError(f"a worker ended with code {code}")
-        return Work(**json.loads(os.read(told, 4096)))
-
-    return done
+def _serve_apart(environ: dict[str, str], todo: Queue[str | None], done: Queue[Work]) -> None:
+    done.put(_serve(Worker(environ), todo))
 
 
 def work_through(environ: dict[str, str], *, workers: int) -> Work:
     """Import all accounts and sync each; this process is one of the `workers`."""
-    todo = Pipe()
     # Forked before there are threads and connections, so that nothing is shared but what was imported.
-    others = [_fork(environ, todo) for _ in range(workers - 1)]
+    context = multiprocessing.get_context("fork")
+    todo, done = context.SimpleQueue(), context.SimpleQueue()
+    others = [context.Process(target=_serve_apart, args=(environ, todo, done)) for _ in range(workers - 1)]
+    for other in others:
+        other.start()
     worker = Worker(environ)
-    for word in chain(worker.import_accounts(), repeat("", workers)):
-        todo.put(word)
-    return sum((done() for done in others), _serve(worker, todo))
+    for turn in chain(worker.import_accounts(), repeat(None, workers)):
+        todo.put(turn)
+    work = _serve(worker, todo)
+    for other in others:
+        other.join()
+        if other.exitcode:
+            raise RuntimeError(f"a worker ended with code {other.exitcode}")
+        work += done.get()
+    return work
 
 
 def main() -> None:
