@@ -45,7 +45,8 @@ uv=$(find_uv)
 python=$(find_python)
 echo "setup: CPython ${python}, environments .venv and .local/ministack" >&2
 # --seed: `sam build` needs pip inside the environment.
-[ -x .venv/bin/pip ] || "$uv" venv --quiet --seed --python "$python" --clear .venv
+[ -x .venv/bin/pip ] || "$uv" venv --quiet --seed --python "$python" --clear .venv || {
+  echo "setup: no CPython 3.13 here, and none could be fetched; install one, or name it: PYTHON313=/path/to/python3.13" >&2; exit 1; }
 "$uv" sync --quiet --locked --inexact --python "$python"
 # What the artifacts for this machine's processor hold of others' packages: `sam build` finds it here and needs no network.
 .venv/bin/pip download --quiet --disable-pip-version-check --only-binary :all: --require-hashes --dest .local/wheels \
