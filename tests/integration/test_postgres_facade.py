@@ -57,6 +57,45 @@ def test_a_transaction_on_a_stale_connection_begins_on_a_new_one(database: Datab
         assert database.rows("SELECT 1 AS one") == [{"one": 1}]
 
 
+def test_a_transaction_begins_with_its_first_statement_and_none_without(database: Database) -> None:
+    """In one round trip with it, whether it has parameters or not."""
+    with database.transaction():
+        pass
+    assert not _is_in_transaction(database)
+
+    for parameters in ({}, {"one": 1}):
+        with database.transaction():
+            database.rows("SELECT :one::int AS one" if parameters else "SELECT 1 AS one", **parameters)
+            assert _is_in_transaction(database)
+        assert not _is_in_transaction(database)
+
+
+def test_a_transaction_whose_first_statement_is_refused_is_rolled_back(database: Database) -> None:
+    """It had begun all the same: nothing of what follows would be written else."""
+    database.rows("CREATE TABLE kept (id int CHECK (id < 100))")
+
+    with pytest.raises(StatementRefused), database.transaction():
+        database.rows("INSERT INTO kept VALUES (:id)", id=100)
+    database.rows("INSERT INTO kept VALUES (:id)", id=1)
+
+    assert database.rows("SELECT id FROM kept") == [{"id": 1}]
+
+
+def test_the_rest_of_a_transaction_does_not_go_through_by_itself(database: Database, admin: Database) -> None:
+    """Even where somebody took no notice of the outage."""
+    database.rows("CREATE TABLE kept (id int)")
+
+    with pytest.raises(DatabaseUnavailable), database.transaction():  # noqa: PT012 - all of it is the transaction
+        database.rows("INSERT INTO kept VALUES (:id)", id=1)
+        _end_session(admin, _session(database))
+        with pytest.raises(DatabaseUnavailable):
+            database.rows("INSERT INTO kept VALUES (:id)", id=2)
+        database.rows("INSERT INTO kept VALUES (:id)", id=3)
+
+    assert admin.rows("SELECT id FROM kept") == []
+    assert database.rows("SELECT 1 AS one") == [{"one": 1}]
+
+
 def test_a_connection_lost_in_a_transaction_is_an_outage_and_nothing_is_written(
     database: Database, admin: Database
 ) -> None:
@@ -257,6 +296,12 @@ def _refuse_tls(listening: socket.socket, heard: list[bytes]) -> None:
         heard.append(connection.recv(1_024))
 
 
+def _is_in_transaction(database: Database) -> bool:
+    """An instant that goes by the transaction's beginning, and not by the statement's, stands still in one."""
+    first, second = (database.rows("SELECT now() AS now")[0]["now"] for _ in range(2))
+    return bool(first == second)
+
+
 def _session(database: Database) -> int:
     return int(database.rows("SELECT pg_backend_pid() AS pid")[0]["pid"])
 
@@ -298,6 +343,20 @@ def test_a_kept_statement_that_somebody_forgot_is_an_outage_and_then_there_again
         database.rows(KEPT, id=2)
 
     assert database.rows(KEPT, id=2) == [{"id": 2}]
+
+
+def test_a_kept_statement_whose_columns_have_another_type_is_an_outage_and_then_there_again(
+    database: Database, admin: Database
+) -> None:
+    """A migration between two statements of a warm environment."""
+    database.rows("CREATE TABLE kept (id int)")
+    database.rows(KEPT, id=1)
+    admin.rows("ALTER TABLE kept ALTER COLUMN id TYPE text")
+
+    with pytest.raises(DatabaseUnavailable):
+        database.rows(KEPT, id=2)
+
+    assert database.rows(KEPT, id="3") == [{"id": "3"}]
 
 
 def test_text_that_is_encoded_already_arrives_as_the_text_itself(database: Database) -> None:

@@ -34,11 +34,24 @@ class PassExtent:
     now: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class Questions:
+    """How many open questions an account has, of each kind."""
+
+    suspicions: int
+    removals: int
+    quarantined: int
+
+
 class EvidenceStore:
     """Everything here runs inside the transaction that ends a run, under its fence."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def questions(self, run: LeasedRun) -> Questions:
+        """What stands open of the account."""
+        return Questions(**self._database.rows(_SQL["open_questions"], account_id=run.account.id)[0])
 
     def extent(self, run: LeasedRun) -> PassExtent:
         """How far back the pass showed rows, and how many are stored on the days it covers."""

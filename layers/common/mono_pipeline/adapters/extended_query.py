@@ -43,18 +43,22 @@ class ExtendedQuery:
         self._kept: dict[str, KeptStatement] = {}
         self._names = count(1)
 
-    def run(self, statement: str, values: Iterable[Any], *, keep: bool = False) -> core.Context:
-        """Run `statement` (`$1` placeholders); `keep` it for the next time. Raises what pg8000 raises."""
+    def run(self, statement: str, values: Iterable[Any], *, keep: bool = False, begin: bool = False) -> core.Context:
+        """Run `statement` (`$1` placeholders); `keep` it for the next time. Raises what pg8000 raises.
+
+        With `begin` a transaction is begun first, in the same round trip.
+        """
+        ahead = _BEGIN if begin else ()
         kept = self._kept.get(statement)
         if kept is not None:
             context = core.Context(statement, columns=kept.columns, input_funcs=kept.input_funcs)
-            self._exchange(context, self._bind(kept.name, values))
+            self._exchange(context, [*ahead, *self._bind(kept.name, values)])
             return context
         name = b"kept_%d" % next(self._names) if keep else b""  # a name that failed is not taken again
         context = core.Context(statement)
         parse = _message(core.PARSE, name, b"\0", statement.encode(), b"\0", _INT16(0))
         describe = _message(core.DESCRIBE, core.STATEMENT, name, b"\0")
-        self._exchange(context, [parse, describe, *self._bind(name, values)])
+        self._exchange(context, [*ahead, parse, describe, *self._bind(name, values)])
         if keep:
             self._kept[statement] = KeptStatement(name, context.columns, context.input_funcs)
         return context
@@ -88,3 +92,10 @@ class ExtendedQuery:
 
 def _message(code: bytes, *parts: bytes) -> bytes:
     return b"".join((code, _INT32(4 + sum(map(len, parts))), *parts))
+
+
+_BEGIN = (
+    _message(core.PARSE, b"\0BEGIN\0", _INT16(0)),
+    _message(core.BIND, b"\0\0", _AS_TEXT, _INT16(0), _AS_TEXT),
+    core.EXECUTE_MSG,
+)

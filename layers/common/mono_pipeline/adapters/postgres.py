@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 type Row = dict[str, Any]
 
 # SQLSTATE classes that say "not now": connection, resources, operator intervention, transaction state, and a kept
-# statement that whoever stands between us and the server has forgotten.
+# statement that whoever stands between us and the server has forgotten. 0A000 is one whose columns have
+# another type since.
 _PASSING_CLASSES = ("08", "53", "57", "25", "26")
-_PASSING_STATES = {"40001", "40P01", "55P03"}
+_PASSING_STATES = {"40001", "40P01", "55P03", "0A000"}
+_CONNECTION_SPENT = ("08", "57", "25", "26", "0A")
 _KEPT_PLAN = "-- plan: kept\n"
 
 
@@ -74,6 +76,7 @@ class Database:
         self._address = address
         self._connection: Any = None
         self._query: ExtendedQuery | None = None
+        self._to_begin = False
         self._in_transaction = False
 
     def rows(self, statement: str, **parameters: Any) -> list[Row]:
@@ -81,7 +84,7 @@ class Database:
 
         One that says `-- plan: kept` is parsed and planned once a connection, for any values: only where no value could
         ask for another plan. Outside a transaction a statement must be safe to run twice, which happens when a kept
-        connection was closed.
+        connection was closed; the first one of a transaction always is.
         """
         if self._connection is None or self._in_transaction:
             return self._execute(statement, parameters)
@@ -99,21 +102,24 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything inside commits together or not at all. No HTTP call may be made inside."""
-        self.rows("BEGIN")
-        self._in_transaction = True
+        """Everything inside commits together or not at all. No HTTP call may be made inside.
+
+        It begins with its first statement, in the same round trip.
+        """
+        self._to_begin = True
         try:
             yield
         except BaseException:
-            self._in_transaction = False
-            self._roll_back()
+            begun, self._to_begin, self._in_transaction = self._in_transaction, False, False
+            if begun:
+                self._roll_back()
             raise
         try:
-            self._execute(
-                "COMMIT", {}
-            )  # cut off, it may be done all the same: never taken for a statement on a stale one
+            if self._in_transaction:
+                # cut off, it may be done all the same: never taken for a statement on a stale connection
+                self._execute("COMMIT", {})
         finally:
-            self._in_transaction = False
+            self._to_begin = self._in_transaction = False
 
     def close(self) -> None:
         """Drop the connection; the next statement makes a new one."""
@@ -137,24 +143,36 @@ class Database:
         values = prepared.values(parameters)
         fresh = self._connection is None
         if fresh:
+            if self._in_transaction:  # the rest of it must not go through by itself
+                raise DatabaseUnavailable("PostgreSQL cut the connection in this transaction")
             self._connect()
         try:
-            if values and self._query is not None:
-                context = self._query.run(prepared.text, values, keep=prepared.keep)
-            else:
-                context = self._connection.execute_simple(prepared.text)
+            context = self._exchange(prepared, values)
         except (InterfaceError, OSError) as error:
             self.close()
             if not fresh and not self._in_transaction and _closed_before_use(error):
                 raise _ConnectionWasStale from error
             raise DatabaseUnavailable(f"PostgreSQL cut the connection: {type(error).__name__}") from error
         except ServerError as error:
+            self._begun()
             raise self._translated(error) from error
         except BaseException:
             self.close()  # half an exchange is on its way
             raise
+        self._begun()
         names = [column["name"] for column in context.columns or ()]
         return [dict(zip(names, values, strict=True)) for values in context.rows or ()]
+
+    def _exchange(self, prepared: _Prepared, values: tuple[Any, ...]) -> Any:
+        if values and self._query is not None:
+            return self._query.run(prepared.text, values, keep=prepared.keep, begin=self._to_begin)
+        if self._to_begin:
+            self._connection.execute_simple("BEGIN")
+        return self._connection.execute_simple(prepared.text)
+
+    def _begun(self) -> None:
+        if self._to_begin:
+            self._to_begin, self._in_transaction = False, True
 
     def _connect(self) -> None:
         where = self._address
@@ -179,7 +197,7 @@ class Database:
         details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         state, message = str(details.get("C", "?????")), str(details.get("M", error))
         if state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES:
-            if state[:2] in {"08", "57", "25", "26"}:
+            if state.startswith(_CONNECTION_SPENT):
                 self.close()
             return DatabaseUnavailable(f"PostgreSQL: {state} {message}")
         return StatementRefused(state, message, details.get("n"))

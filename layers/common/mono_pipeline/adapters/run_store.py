@@ -73,7 +73,7 @@ class RunStore:
 
     def has_open(self, account_id: int) -> bool:
         """Whether a run of the account is asked for or under way."""
-        return self._database.row(_SQL["next_open_run"], account_id=account_id) is not None
+        return self._database.row(_SQL["open_run"], account_id=account_id) is not None
 
     def backfill_is_next(self, account_id: int) -> bool:
         """Whether nobody has the account, and what would be claimed of it is a backfill."""
@@ -122,23 +122,16 @@ class RunStore:
         return locked
 
     def _lease(self, locked: Row, *, flag_reason: str, hop: int) -> LeasedRun | None:
-        waiting = self._database.row(_SQL["next_open_run"], account_id=locked["id"])
-        if waiting is None:
-            return None
-        run_id = waiting["run_id"]
-        lease = self._database.row(
-            _SQL["take_lease"], account_id=locked["id"], run_id=run_id, lease_seconds=self._lease_seconds
-        )
         started = self._database.row(
-            _SQL["start_run"],
-            run_id=run_id,
+            _SQL["lease_next_run"],
+            account_id=locked["id"],
+            lease_seconds=self._lease_seconds,
             flag_reason=flag_reason,
             hop=hop,
-            watermark=locked["watermark"],
             today=locked["today"],
             overlap_days=self._overlap_days,
         )
-        return _leased(locked, _expected(lease), _expected(started))
+        return None if started is None else _leased(locked, started)
 
     def served_since(self, account_id: int, sent_at: float) -> bool:
         """Whether one that reads what is new started at or after `sent_at` (Unix seconds)."""
@@ -269,11 +262,11 @@ def _expected(row: Row | None) -> Row:
     return row
 
 
-def _leased(account: Row, lease: Row, run: Row) -> LeasedRun:
+def _leased(account: Row, run: Row) -> LeasedRun:
     return LeasedRun(
         run_id=run["run_id"],
         account=account_from(account),
-        fence=lease["fence"],
+        fence=run["fence"],
         kind=RunKind(run["kind"]),
         days=DateWindow(start=run["window_start"], end=run["window_end"]) if run["window_start"] else None,
         pass_number=run["pass"],

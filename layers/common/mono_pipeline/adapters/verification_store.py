@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mono_pipeline.adapters.evidence_store import Questions
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.balance_chain import BalanceChain, DayBalances, judge_chain
 from mono_pipeline.core.coverage import Stretch
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from mono_pipeline.core.run import Account
 
 _SQL = statements("verification")
-_DAY_BALANCES = statements("evidence")["day_balances"]
+_EVIDENCE = statements("evidence")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +38,6 @@ class Rebuilt:
 
     held: tuple[int, int]
     rebuilt: tuple[int, int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Questions:
-    """How many open questions an account has, of each kind."""
-
-    suspicions: int
-    removals: int
-    quarantined: int
 
 
 class VerificationStore:
@@ -80,7 +72,7 @@ class VerificationStore:
 
     def questions(self, account: Account) -> Questions:
         """What stands open."""
-        return Questions(**self._database.rows(_SQL["open_questions"], account_id=account.id)[0])
+        return Questions(**self._database.rows(_EVIDENCE["open_questions"], account_id=account.id)[0])
 
     def balance(self, account: Account) -> int | None:
         """The balance (minor units) that the newest run noted."""
@@ -89,7 +81,7 @@ class VerificationStore:
 
     def chain(self, account: Account, days: DateWindow | None) -> BalanceChain:
         """The running balances of these days (None: every day), judged."""
-        rows = self._database.rows(_DAY_BALANCES, account_id=account.id, **_covered(days))
+        rows = self._database.rows(_EVIDENCE["day_balances"], account_id=account.id, **_covered(days))
         return judge_chain([_day_balances(row) for row in rows])
 
     def clock(self) -> tuple[date, datetime]:

@@ -15,6 +15,7 @@ from mono_pipeline.core.verdict import DifferingDay, Findings, Verdict, VerdictR
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from mono_pipeline.adapters.evidence_store import Questions
     from mono_pipeline.adapters.transaction_store import PassReading
     from mono_pipeline.core.balance_chain import BalanceChain
     from mono_pipeline.core.run import LeasedRun
@@ -54,11 +55,13 @@ class Conclusion:
     def draw(self, found: PassReading) -> Verdict:
         """Settle absences and suspicions, and compare: as a whole, then, where that differs, day by day."""
         run, stored = self._run, self._with.transactions
-        self._with.evidence.settle_twins(run)
+        open_before = self._with.evidence.questions(run)  # as nearly always: nothing to close
+        if open_before.suspicions:
+            self._with.evidence.settle_twins(run)
         if stored.agrees(run):  # as nearly always: no row is missing, and none differs
-            absences = self._nothing_absent()
+            absences = self._nothing_absent(open_before)
         else:
-            absences = self._settle_absences(found)
+            absences = self._settle_absences(found, open_before)
             self.set_aside = _ids(absences.set_aside)
             self.differing = stored.differing_days(run, set_aside=self.set_aside)
         verdict = judge(
@@ -67,7 +70,9 @@ class Conclusion:
                 missing=len(absences.missing),
                 absence=absences.kind,
                 open_suspicions=len(absences.suspected),
-                open_quarantine=stored.open_quarantine(run, rows_read=found.totals.rows_read),
+                open_quarantine=(
+                    stored.open_quarantine(run, rows_read=found.totals.rows_read) if open_before.quarantined else 0
+                ),
                 balance_reason=self._balance_reason(),
             )
         )
@@ -76,16 +81,18 @@ class Conclusion:
         self._with.evidence.cover(run, verdict)
         return verdict
 
-    def _nothing_absent(self) -> _Absences:
+    def _nothing_absent(self, open_before: Questions) -> _Absences:
         evidence, run = self._with.evidence, self._run
-        evidence.forget_absences(run, [])
-        return _Absences(kind=Absence.NONE, missing=[], set_aside=[], suspected=evidence.suspected(run))
+        if open_before.removals:
+            evidence.forget_absences(run, [])
+        suspected = evidence.suspected(run) if open_before.suspicions else set()
+        return _Absences(kind=Absence.NONE, missing=[], set_aside=[], suspected=suspected)
 
-    def _settle_absences(self, found: PassReading) -> _Absences:
+    def _settle_absences(self, found: PassReading, open_before: Questions) -> _Absences:
         evidence, run = self._with.evidence, self._run
         not_landed = evidence.missing(run)
         if not not_landed:
-            return self._nothing_absent()
+            return self._nothing_absent(open_before)
         missing = [row for row in not_landed if not row.came_broken]
         extent = evidence.extent(run)
         if found.totals.rows_read:

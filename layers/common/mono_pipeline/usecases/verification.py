@@ -15,8 +15,8 @@ from mono_pipeline.core.booking import DateWindow, booking_date
 from mono_pipeline.core.verdict import VerdictKind, VerdictReason
 
 if TYPE_CHECKING:
+    from mono_pipeline.adapters.evidence_store import Questions
     from mono_pipeline.adapters.postgres import Row
-    from mono_pipeline.adapters.verification_store import Questions
     from mono_pipeline.core.run import Account
     from mono_pipeline.usecases.collaborators import Collaborators
 

@@ -1,6 +1,7 @@
 -- name: import_account
 -- Adds an account, or refreshes what Mono says of a known one; never touches what a run has found out. A copy that was not filled
 -- when it was last seen and is now was fetched from the bank in between.
+-- plan: kept
 INSERT INTO bank_accounts AS a
   (mono_account_id, first_mono_account_id, mono_customer_id, reference, bank_code, account_number, currency, data_status, data_status_at)
 VALUES (:mono_account_id, :mono_account_id, :mono_customer_id, :reference, :bank_code, :account_number, :currency, :data_status,
@@ -18,6 +19,7 @@ RETURNING a.id, xmax = 0 AS imported;
 
 -- name: find_account
 -- By its present Mono id, or by one it had before a re-link.
+-- plan: kept
 SELECT a.id, a.mono_account_id, a.first_mono_account_id, a.currency, a.link_status, a.data_status, a.watermark,
        a.last_full_read_at, a.fresh_as_of, a.last_success_at, a.next_attempt_at, a.totals_ignore_window, a.failure_streak,
        a.dead_lettered_at
@@ -46,6 +48,7 @@ LIMIT :limit;
 
 -- name: note_account_state
 -- What the account's own page at Mono says, noted at the start of a run.
+-- plan: kept
 UPDATE bank_accounts
    SET fresh_as_of = CASE WHEN data_status = 'PROCESSING' AND :filled THEN greatest(fresh_as_of, data_status_at) ELSE fresh_as_of END,
        data_status_at = pipeline_now(),

@@ -26,6 +26,7 @@ ORDER BY t.booking_date, t.mono_transaction_id;
 
 -- name: forget_absences
 -- Rows that are shown again are not missing any more. Only rows with evidence are looked up, which are few.
+-- plan: kept
 DELETE FROM removal_evidence e
 WHERE e.account_id = :account_id AND e.mono_transaction_id <> ALL (:missing::text[])
   AND (SELECT t.booking_date FROM bank_transactions t
@@ -106,13 +107,22 @@ FROM old JOIN fresh ON fresh.fingerprint = old.fingerprint AND fresh.nth = old.n
 ON CONFLICT (account_id, old_id, new_id) DO NOTHING
 RETURNING old_id, new_id;
 
+-- name: open_questions
+-- What stands open of an account: old ids under suspicion, rows that were missed, rows in quarantine. Nearly always nothing.
+-- plan: kept
+SELECT (SELECT count(*) FROM duplicate_suspicions WHERE account_id = :account_id AND status = 'open') AS suspicions,
+       (SELECT count(*) FROM removal_evidence WHERE account_id = :account_id) AS removals,
+       (SELECT count(*) FROM quarantined_transactions WHERE account_id = :account_id AND closed_at IS NULL) AS quarantined;
+
 -- name: open_suspicions
 -- The old ids that stand under suspicion.
+-- plan: kept
 SELECT old_id, new_id FROM duplicate_suspicions WHERE account_id = :account_id AND status = 'open';
 
 -- name: settle_twins
 -- Both ids of a suspicion are shown by one pass: they are two transactions. IS TRUE keeps each IN a hash table, which is not
 -- even made while nothing is suspected.
+-- plan: kept
 UPDATE duplicate_suspicions d SET status = 'rejected', decided_at = pipeline_now(), decided_by = 'pipeline: both are shown'
 WHERE d.account_id = :account_id AND d.status = 'open'
   AND (hashtextextended(d.old_id, 0) IN (
@@ -140,6 +150,7 @@ RETURNING d.account_id, d.old_id, d.new_id, d.raised_by;
 
 -- name: cover
 -- A complete pass covered these days. A full one covers all up to today, and begins with the oldest day that is stored.
+-- plan: kept
 INSERT INTO coverage_ledger (account_id, run_id, first_day, last_day, read_at, verdict)
 SELECT :account_id, :run_id::uuid, coalesce(:covered_start::date, '-infinity'),
        coalesce(:covered_end::date, lagos_date(pipeline_now())), pipeline_now(), :verdict
@@ -202,6 +213,7 @@ FROM ends;
 
 -- name: day_before
 -- The newest day with rows before a day.
+-- plan: kept
 SELECT max(booking_date) AS day FROM bank_transactions
 WHERE account_id = :account_id AND disappeared_at IS NULL AND booking_date < :day::date;
 

@@ -145,6 +145,7 @@ RETURNING 0 AS inserted, 0 AS updated;
 -- Keeps what a complete pass landed, when nobody but the pass wrote to the account from its first flush to its last: each flush
 -- found the account's count as the one before it had left it. What was kept before and is void, or, after a reading of all there
 -- is (:everything), not of this pass, goes.
+-- plan: kept
 WITH chain AS (
   SELECT content, row_changes_before, row_changes_after, lag(row_changes_after) OVER (ORDER BY first_page) AS left_by_the_last
   FROM sync_flushes WHERE run_id = :run_id::uuid AND pass = :pass_number
@@ -184,6 +185,7 @@ DO UPDATE SET times_seen = q.times_seen + 1, last_seen_at = pipeline_now();
 -- A good row with the same id, shown by this pass, answers the question that an earlier broken one left open. A stored row
 -- is no answer: it may be older than the broken one. What a reading of all there is (:everything) shows neither broken nor good
 -- is no longer the bank's, and nothing is left to ask.
+-- plan: kept
 UPDATE quarantined_transactions q SET closed_at = pipeline_now()
 WHERE q.account_id = :account_id AND q.closed_at IS NULL
   AND q.last_seen_at < (SELECT started_at FROM sync_runs WHERE run_id = :run_id::uuid)
@@ -193,6 +195,7 @@ WHERE q.account_id = :account_id AND q.closed_at IS NULL
 
 -- name: pass_totals
 -- What a pass read in all: rows as they came, distinct rows, and how far Mono's total moved meanwhile.
+-- plan: kept
 SELECT coalesce(sum(rows_read), 0) AS rows_read, min(lowest_total) AS lowest_total, max(highest_total) AS highest_total,
        (SELECT count(DISTINCT id) FROM sync_flushes f, unnest(f.ids || f.rejected_ids) AS id
          WHERE f.run_id = :run_id AND f.pass = :pass_number) AS distinct_rows,
@@ -247,4 +250,5 @@ WHERE account_id = :account_id AND disappeared_at IS NULL
   AND booking_date NOT BETWEEN coalesce(:covered_start::date, '-infinity') AND coalesce(:covered_end::date, 'infinity');
 
 -- name: open_quarantine
+-- plan: kept
 SELECT count(*) AS open FROM quarantined_transactions WHERE account_id = :account_id AND closed_at IS NULL;

@@ -1,10 +1,12 @@
 -- name: lock_link
 -- Whoever writes of a link waits here for others who do, whether its account is known yet or not; let go with the transaction.
+-- plan: kept
 SELECT pg_advisory_xact_lock(hashtextextended(:mono_account_id, 0));
 
 -- name: lock_bank_account
 -- Two links of one bank account that come in at once are one account: the second one finds the first. Taken after `lock_link`
 -- and by nobody before it, so that no two wait for each other.
+-- plan: kept
 SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', :bank_code::text, :account_number::text, :currency::text), 1));
 
 -- name: find_event
@@ -30,15 +32,18 @@ UPDATE webhook_inbox SET deliveries = deliveries + 1 WHERE event_key = :event_ke
 
 -- name: link_marks
 -- What has been told of a link: of every mark the newest instant, of signing in all.
+-- plan: kept
 SELECT mark, max(told_at) AS told_at FROM webhook_inbox
  WHERE mono_account_id = :mono_account_id AND mark IS NOT NULL
  GROUP BY mark, CASE WHEN mark IN ('signed_in', 'connected') THEN told_at END;
 
 -- name: adopt_events
 -- Events that came before their account belong to it from now on.
+-- plan: kept
 UPDATE webhook_inbox SET account_id = :account_id WHERE mono_account_id = :mono_account_id AND account_id IS NULL;
 
 -- name: lock_account_for_link
+-- plan: kept
 SELECT id, mono_account_id, link_status, watermark, reauth_required_at, link_proven_at, found_unlinked_at, found_linked_at
 FROM bank_accounts WHERE id = :account_id FOR UPDATE;
 
@@ -49,6 +54,7 @@ SELECT id FROM bank_accounts WHERE id = :account_id AND mono_account_id = :mono_
 -- name: settle_link
 -- What the account is said to be. The instants only rise; a second look is never put off. A link that is proven has brought the
 -- bank's data: a real-time sync's, or those that follow linking and signing in (Mono contract 4).
+-- plan: kept
 UPDATE bank_accounts
    SET link_status = :link_status,
        reauth_required_at = greatest(reauth_required_at, :required_at::timestamptz),
@@ -98,6 +104,7 @@ DELETE FROM sync_flushes USING stopped WHERE sync_flushes.run_id = stopped.run_i
 
 -- name: same_bank_account
 -- The account of this bank account, by bank, number and currency; a name is no proof of anything.
+-- plan: kept
 SELECT id, mono_account_id, link_status FROM bank_accounts
  WHERE bank_code = :bank_code AND account_number = :account_number AND currency = :currency
  ORDER BY id LIMIT 1 FOR UPDATE;

@@ -3,6 +3,7 @@
 -- and take are one statement over one reading of the clock, so all workers together never take more than burst + rate x time;
 -- whoever leaves a :reserve takes only what is above it. While the provider is paused there are none; while the circuit is open,
 -- one for one probe at a time, and for who is :probing.
+-- plan: kept
 WITH bucket AS (
   SELECT b.*, clock.now,
          least(:burst::float8, b.tokens + :unused::int + :per_second::float8 * greatest(0, extract(epoch FROM clock.now - b.refilled_at)))
@@ -37,6 +38,7 @@ RETURNING g.granted,
   g.granted > 0 AND g.opened_at IS NOT NULL AS probe, cardinality(g.failing_accounts) > 0 AS failing;
 
 -- name: return_tokens
+-- plan: kept
 UPDATE provider_budget SET tokens = tokens + :unused WHERE provider = 'mono';
 
 -- name: pause_provider

@@ -1,5 +1,6 @@
 -- name: request_run
 -- One waiting request for the same thing, however many ask: the second one gets the first one's run.
+-- plan: kept
 INSERT INTO sync_runs (run_id, account_id, kind, requested_by, correlation_id, window_start, window_end)
 VALUES (:run_id, :account_id, :kind, :requested_by, :correlation_id, :window_start::date, :window_end::date)
 ON CONFLICT (account_id, kind, window_start, window_end) WHERE status = 'running' AND started_at IS NULL
@@ -8,6 +9,7 @@ RETURNING run_id, kind, correlation_id;
 
 -- name: lock_account
 -- Serialises those who want the account; held only to the end of a short transaction.
+-- plan: kept
 SELECT a.id, a.mono_account_id, a.currency, a.watermark, a.last_full_read_at, a.fresh_as_of, a.totals_ignore_window, a.link_status,
        a.first_mono_account_id, a.dead_lettered_at, a.fence, lagos_date(pipeline_now()) AS today,
        CASE WHEN a.lease_until > pipeline_now() THEN a.lease_run_id END AS held_by
@@ -16,14 +18,19 @@ FROM bank_accounts a WHERE a.id = :account_id FOR UPDATE;
 -- name: holder
 SELECT lease_run_id FROM bank_accounts WHERE id = :account_id AND lease_until > pipeline_now();
 
--- name: next_open_run
+-- part: next_open_run
 -- What was interrupted goes first, then daily work before backfills, then what was asked for longest ago.
 SELECT run_id FROM sync_runs
 WHERE account_id = :account_id AND status = 'running'
-ORDER BY started_at NULLS LAST, requested_by = 'backfill', requested_at, run_id LIMIT 1;
+ORDER BY started_at NULLS LAST, requested_by = 'backfill', requested_at, run_id LIMIT 1
+
+-- name: open_run
+-- plan: kept
+-- with: next_open_run
 
 -- name: backfill_is_next
 -- Whether nobody has the account and its next run, in the order of `next_open_run`, is a backfill's.
+-- plan: kept
 SELECT r.requested_by = 'backfill' AND coalesce(a.lease_until <= pipeline_now(), true) AS is_next
 FROM sync_runs r JOIN bank_accounts a ON a.id = r.account_id
 WHERE r.account_id = :account_id AND r.status = 'running'
@@ -31,34 +38,40 @@ ORDER BY r.started_at NULLS LAST, r.requested_by = 'backfill', r.requested_at, r
 
 -- name: waiting_run
 -- Days that somebody asked for are no answer to what may be new on others.
+-- plan: kept
 SELECT run_id FROM sync_runs
 WHERE account_id = :account_id AND status = 'running' AND started_at IS NULL AND kind <> 'window' LIMIT 1;
 
 -- name: served_since
 -- Whether a run started at or after an instant: whatever a message sent then asked for has been looked at.
+-- plan: kept
 SELECT EXISTS (
   SELECT FROM sync_runs WHERE account_id = :account_id AND kind <> 'window' AND started_at >= to_timestamp(:sent_at::double precision)
 ) AS served;
 
--- name: take_lease
--- Raises the fence: every commit that names an older one touches nothing from here on.
-UPDATE bank_accounts
-   SET fence = fence + 1, lease_run_id = :run_id, lease_until = pipeline_now() + make_interval(secs => :lease_seconds)
- WHERE id = :account_id
-RETURNING fence;
-
--- name: start_run
--- Starts a requested run, or takes an interrupted one up again where its last flush ended. An incremental run answers for
--- the days from the watermark less the overlap to today; without a watermark there are none, and it becomes a full one.
+-- name: lease_next_run
+-- Takes the account's lease for its next open run; no row where there is none. Raises the fence: every commit that names an older one
+-- touches nothing from here on. Starts a requested run, or takes an interrupted one up again where its last flush ended. An incremental
+-- run answers for the days from the watermark less the overlap to today; without a watermark there are none, and it becomes a full one.
+-- plan: kept
+WITH next AS (
+-- with: next_open_run
+),
+lease AS (
+  UPDATE bank_accounts a
+     SET fence = fence + 1, lease_run_id = next.run_id, lease_until = pipeline_now() + make_interval(secs => :lease_seconds)
+    FROM next WHERE a.id = :account_id
+  RETURNING a.fence, a.watermark
+)
 UPDATE sync_runs r
    SET started_at = coalesce(started_at, pipeline_now()), flag_reason = :flag_reason, hops = :hop,
-       kind = CASE WHEN kind = 'incremental' AND :watermark::date IS NULL THEN 'full' ELSE kind END,
-       window_start = CASE WHEN kind = 'incremental' THEN coalesce(window_start, :watermark::date - :overlap_days::int + 1)
+       kind = CASE WHEN kind = 'incremental' AND lease.watermark IS NULL THEN 'full' ELSE kind END,
+       window_start = CASE WHEN kind = 'incremental' THEN coalesce(window_start, lease.watermark - :overlap_days::int + 1)
                            ELSE window_start END,
-       window_end = CASE WHEN kind = 'incremental' AND :watermark::date IS NOT NULL THEN coalesce(window_end, :today::date)
+       window_end = CASE WHEN kind = 'incremental' AND lease.watermark IS NOT NULL THEN coalesce(window_end, :today::date)
                          ELSE window_end END
- WHERE run_id = :run_id
-RETURNING run_id, kind, requested_by, correlation_id, window_start, window_end, pass, mono_total,
+  FROM next, lease WHERE r.run_id = next.run_id
+RETURNING r.run_id, kind, requested_by, correlation_id, window_start, window_end, pass, mono_total, lease.fence,
   (SELECT coalesce(max(last_page), 0) FROM sync_flushes f WHERE f.run_id = r.run_id AND f.pass = r.pass) AS pages_done;
 
 -- name: hold_lease
@@ -69,6 +82,7 @@ UPDATE bank_accounts SET lease_until = pipeline_now() + make_interval(secs => :l
 RETURNING failure_streak, row_changes;
 
 -- name: release_lease
+-- plan: kept
 UPDATE bank_accounts SET lease_until = NULL, lease_run_id = NULL,
        next_attempt_at = coalesce(pipeline_now() + make_interval(secs => :next_attempt_seconds), next_attempt_at)
  WHERE id = :account_id AND fence = :fence
@@ -80,6 +94,7 @@ WITH forgotten AS (DELETE FROM sync_flushes WHERE run_id = :run_id)
 UPDATE sync_runs SET pass = pass + 1 WHERE run_id = :run_id RETURNING pass;
 
 -- name: finish_run
+-- plan: kept
 WITH forgotten AS (DELETE FROM sync_flushes WHERE run_id = :run_id)
 UPDATE sync_runs
    SET status = :status, verdict = :verdict, verdict_reason = :verdict_reason, first_bad_day = :first_bad_day::date,
@@ -91,6 +106,7 @@ RETURNING rows_seen, rows_inserted, rows_updated, rows_unchanged, rows_quarantin
 -- name: account_succeeded
 -- The watermark is the newest booking date seen in a complete pass, never later than today, and only rises. The CASE is
 -- there because least() passes over a null: a pass that saw no date would move the watermark to today.
+-- plan: kept
 UPDATE bank_accounts
    SET watermark = CASE WHEN :newest_day::date IS NULL THEN watermark
                         ELSE greatest(watermark, least(:newest_day::date, lagos_date(pipeline_now()))) END,
@@ -113,6 +129,7 @@ RETURNING id;
 -- name: account_did_not_succeed
 -- The watermark stays. An account that is not a dead letter yet becomes one here, in the commit that ends its run: that the
 -- queue is owed a message is known before anybody can die.
+-- plan: kept
 UPDATE bank_accounts
    SET failure_streak = :failure_streak,
        dead_lettered_at = CASE WHEN :dead_letter AND dead_lettered_at IS NULL THEN pipeline_now() ELSE dead_lettered_at END,

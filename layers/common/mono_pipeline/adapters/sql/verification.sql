@@ -51,11 +51,6 @@ FROM (SELECT count(*) AS rows, coalesce(sum(CASE direction WHEN 'credit' THEN am
      (SELECT count(*) AS rows, coalesce(sum(CASE direction WHEN 'credit' THEN amount_minor ELSE -amount_minor END), 0) AS net
       FROM bank_transactions_at(:mono_account_id, pipeline_now())) rebuilt;
 
--- name: open_questions
-SELECT (SELECT count(*) FROM duplicate_suspicions WHERE account_id = :account_id AND status = 'open') AS suspicions,
-       (SELECT count(*) FROM removal_evidence WHERE account_id = :account_id) AS removals,
-       (SELECT count(*) FROM quarantined_transactions WHERE account_id = :account_id AND closed_at IS NULL) AS quarantined;
-
 -- name: stored_balance
 SELECT balance_minor FROM bank_accounts WHERE id = :account_id;
 
