@@ -12,7 +12,8 @@ import json
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.ours import Worker, environ_of

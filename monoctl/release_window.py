@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+from msgspec import structs
 
 from mono_pipeline.core.release_cohort import Cohort
 from mono_pipeline.core.release_gate import (
@@ -253,9 +254,9 @@ def look_document(look: Look) -> Row:
         "sentence": look.verdict.sentence,
         "open_seconds": round(seen.open_seconds, 1),
         "left_seconds": round(look.left_seconds, 1),
-        "canary": {**asdict(seen.canary), "error_ratio": round(seen.canary.error_ratio, 4)},
-        "rest": {**asdict(seen.rest), "error_ratio": round(seen.rest.error_ratio, 4)},
-        "rest_before": {**asdict(seen.rest_before), "error_ratio": round(seen.rest_before.error_ratio, 4)},
+        "canary": {**structs.asdict(seen.canary), "error_ratio": round(seen.canary.error_ratio, 4)},
+        "rest": {**structs.asdict(seen.rest), "error_ratio": round(seen.rest.error_ratio, 4)},
+        "rest_before": {**structs.asdict(seen.rest_before), "error_ratio": round(seen.rest_before.error_ratio, 4)},
         "alerts": {
             "canary": _names(alerts.canary),
             "fleet": _names(alerts.fleet),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from mono_pipeline.bootstrap import environment
 from mono_pipeline.core.deadline import Deadline
@@ -31,5 +32,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 
 def _round(context: LambdaContext) -> dict[str, Any]:
     remaining = context.get_remaining_time_in_millis() / 1000
-    done = asdict(ScheduledRound(environment().collaborators).go(Deadline.after(remaining - RESERVE_SECONDS)))
+    done = to_builtins(ScheduledRound(environment().collaborators).go(Deadline.after(remaining - RESERVE_SECONDS)))
     return {**done.pop("tick"), **done}

@@ -7,10 +7,13 @@ import os
 import signal
 import ssl
 import traceback
-from dataclasses import asdict, dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+from msgspec.structs import asdict
 
 from local.sandbox.world import DEFAULT_KEY
 from mono_pipeline.adapters.mono_transport import DeadlineTransport

@@ -11,7 +11,7 @@ from local.build import build
 from local.lambda_runtime import function_environment, make_runtime_folder
 from local.template import Template
 
-HEAVY = ("pydantic", "pydantic_core", "httpx", "httpcore", "pg8000", "msgspec", "aws_lambda_powertools", "sqlalchemy")
+HEAVY = ("pydantic", "pydantic_core", "httpx", "httpcore", "pg8000", "aws_lambda_powertools", "sqlalchemy")
 # the secret is in the environment, as only `local` allows, and nobody listens where AWS should be
 ANSWER = f"""
 import json, os, sys

@@ -8,7 +8,7 @@ import re
 import socket
 import ssl
 import time
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path

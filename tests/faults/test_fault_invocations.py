@@ -7,7 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from copy import replace
 from statistics import median
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final

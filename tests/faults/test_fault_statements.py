@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import replace
+from copy import replace
 from typing import TYPE_CHECKING
 
 import pytest

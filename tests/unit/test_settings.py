@@ -8,11 +8,11 @@ import pickle
 import subprocess
 import sys
 import traceback
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import asdict
 
 import mono_pipeline
 from mono_pipeline.adapters.parameters import Parameter

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from dataclasses import replace
+from copy import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4

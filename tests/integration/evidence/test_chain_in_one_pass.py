@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from copy import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -150,6 +151,6 @@ def test_days_outside_the_window_are_not_of_the_chain(database: Database) -> Non
         for key in ("first", "last")
     )
     evidence = EvidenceStore(database)
-    windowed = LeasedRun(**{**vars(run), "days": DateWindow(start=first, end=last)})
+    windowed = replace(run, days=DateWindow(start=first, end=last))
 
     assert evidence.chain(windowed, closing=75) == BalanceChain(state=ChainState.HOLDS, opening=100, closing=75)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from copy import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,7 +27,9 @@ from mono_pipeline.core.run import RunKind, RunStatus
 from mono_pipeline.core.verdict import VerdictKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from hypothesis.strategies import SearchStrategy
 
 NONE: frozenset[str] = frozenset()
 WELL = Cohort(accounts=1, completed=5, fetches=5, p95_seconds=0.4, verified=5)
@@ -206,8 +208,13 @@ def test_limits_are_settings() -> None:
     assert judge_release(seen, quick).decision is GateDecision.PROMOTE
 
 
+def made[T](record: Callable[..., T], **fields: SearchStrategy[object]) -> SearchStrategy[T]:
+    """As `st.builds`, which would ask for the record's signature, and so for its annotations at run time."""
+    return st.fixed_dictionaries(fields).map(lambda chosen: record(**chosen))
+
+
 small = st.integers(0, 6)
-cohorts = st.builds(
+cohorts = made(
     Cohort,
     completed=small,
     incomplete=small,
@@ -220,13 +227,13 @@ cohorts = st.builds(
     suspicions=st.integers(0, 1),
 )
 sets = st.none() | st.frozensets(st.sampled_from(REQUIRED_ALERTS))
-windows = st.builds(
+windows = made(
     Observation,
     open_seconds=st.floats(0, 1000),
     canary=cohorts,
     rest=cohorts,
     rest_before=cohorts,
-    alerts=st.builds(FiringAlerts, canary=sets, fleet=sets, fleet_before=sets),
+    alerts=made(FiringAlerts, canary=sets, fleet=sets, fleet_before=sets),
     alerts_waived=st.booleans(),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from copy import replace
 
 from mono_pipeline.core.release_cohort import SLA_SECONDS, Cohort
 from mono_pipeline.core.release_gate import (

@@ -15,7 +15,7 @@ def test_the_example_is_a_rule_and_every_key_is_explained() -> None:
     (example,) = re.findall(r"```json\n(.*?)\n```", PAGE, re.DOTALL)
 
     assert parse_flag(example).percentage == 1250
-    for key in FlagRule.__dataclass_fields__:
+    for key in FlagRule.__struct_fields__:
         assert f"`{key}`" in PAGE
 
 

@@ -6,9 +6,9 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import asdict
 
 import pytest
+from msgspec.structs import asdict
 
 from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.flag import (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from dataclasses import asdict, dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from msgspec.structs import asdict
 
 from mono_pipeline.core.release_cohort import Cohort
 from mono_pipeline.core.release_gate import REQUIRED_ALERTS

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 from mono_pipeline.core.errors import MonoUnintelligible
 from mono_pipeline.core.wire import (
@@ -122,7 +123,7 @@ def test_name_and_number_show_in_no_repr_and_the_bvn_is_nowhere() -> None:
     shown = repr(parsed(snapshot())) + repr(parse_account_list(listing(listed())))
     assert NAME not in shown
     assert NUMBER not in shown
-    assert BVN not in shown + str(asdict(parsed(snapshot()))) + str(asdict(parse_account_list(listing(listed()))))
+    assert BVN not in shown + str(asdict(parsed(snapshot()))) + str(to_builtins(parse_account_list(listing(listed()))))
 
 
 @pytest.mark.parametrize(

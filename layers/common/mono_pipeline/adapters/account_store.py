@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.run_store import account_from
 from mono_pipeline.adapters.statements import statements
@@ -23,8 +24,7 @@ _SQL = statements("accounts")
 _RUNS = statements("runs")
 
 
-@dataclass(frozen=True, kw_only=True)
-class DueAccount:
+class DueAccount(Struct, frozen=True, kw_only=True):
     """An account whose time has come, and what to read of it."""
 
     id: int

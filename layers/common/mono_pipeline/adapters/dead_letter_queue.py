@@ -7,13 +7,13 @@ redrive policy of its own, so that a message can be looked at any number of time
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import Struct
 
 from mono_pipeline.adapters.aws import aws_client
 from mono_pipeline.core.dead_letter import REPLAYS_ATTRIBUTE, QueuedMessage
@@ -33,8 +33,7 @@ BATCH: Final = 10  # of a receive, a send or a deletion
 LOOK_SECONDS: Final = 1  # of a long poll: a short one may find nothing where there is something
 
 
-@dataclass(frozen=True, kw_only=True)
-class SentBack:
+class SentBack(Struct, frozen=True, kw_only=True):
     """A message on its way to a work queue; `key` tells the caller which ones SQS took."""
 
     key: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.queue import REPLAY
 from mono_pipeline.adapters.statements import statements
@@ -28,8 +29,7 @@ _MOST_GROUPS = 200
 _MOST_HIDDEN = 1_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class ActionRow:
+class ActionRow(Struct, frozen=True, kw_only=True):
     """An action as it is written down; `now` is the database's clock when it was read."""
 
     seen: int
@@ -39,8 +39,7 @@ class ActionRow:
     now: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class Woken:
+class Woken(Struct, frozen=True, kw_only=True):
     """An account for which a run stands asked for: what to send, and of which queue the run is."""
 
     account_id: str
@@ -50,8 +49,7 @@ class Woken:
     replays: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decided:
+class Decided(Struct, frozen=True, kw_only=True):
     """An earlier decision on a message; `by_this` action, or by one that was cut short."""
 
     outcome: Outcome

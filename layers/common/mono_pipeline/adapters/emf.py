@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +23,7 @@ IDS: Final = frozenset({"account_id", "run_id", "correlation_id"})
 _ACCOUNT: Final = "account_id"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True, kw_only=True):
     """A metric and its dimensions besides `service`. `by_account` ones may be there by account too."""
 
     name: str
@@ -66,8 +66,7 @@ METRICS: Final = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True, kw_only=True):
     """One value of a metric, with a word for each of its dimensions.
 
     It counts for the `fleet`, for the account (`account`), or for both.

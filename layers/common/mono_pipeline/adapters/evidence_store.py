@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.balance_chain import BalanceChain, ChainState, DayBalances, judge_chain
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 _SQL = statements("evidence")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PassExtent:
+class PassExtent(Struct, frozen=True, kw_only=True):
     """`oldest_shown` is the oldest booking day of the pass, None when it showed no row; `covered_rows` are stored ones.
 
     `now` is the database's clock.
@@ -34,8 +34,7 @@ class PassExtent:
     now: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class Questions:
+class Questions(Struct, frozen=True, kw_only=True):
     """How many open questions an account has, of each kind."""
 
     suspicions: int

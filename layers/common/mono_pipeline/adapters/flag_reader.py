@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from copy import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.core.errors import ConfigurationError, MalformedFlag, ParametersUnavailable
 from mono_pipeline.core.flag import FlagProblem, FlagReading, parse_flag
@@ -20,8 +22,7 @@ CACHE_SECONDS: Final = 10.0
 LAST_GOOD_SECONDS: Final = 300.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Known:
+class _Known(Struct, frozen=True, kw_only=True):
     """What SSM said last, and since when it has not answered."""
 
     asked_at: float  # before the question was sent, so that an answer never passes for younger than it is

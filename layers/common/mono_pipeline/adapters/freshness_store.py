@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.realtime import RealtimePolicy
@@ -18,8 +19,7 @@ _SQL = statements("freshness")
 TOLD_AGAIN_SECONDS: Final = 86_400
 
 
-@dataclass(frozen=True, kw_only=True)
-class StaleAccount:
+class StaleAccount(Struct, frozen=True, kw_only=True):
     """An account whose SLO is broken. `fresh_as_of` None is never confirmed; `hours_old` counts from then on, too."""
 
     mono_account_id: str

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.queue import WebhookReceived
 from mono_pipeline.adapters.statements import statements
@@ -42,16 +43,14 @@ class Effect(StrEnum):
     WAITING = "waiting"  # Mono is to be asked first, and could not be
 
 
-@dataclass(frozen=True, kw_only=True)
-class KnownEvent:
+class KnownEvent(Struct, frozen=True, kw_only=True):
     """An event that was written down before."""
 
     effect: Effect
     account_id: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class LinkedAccount:
+class LinkedAccount(Struct, frozen=True, kw_only=True):
     """An account, locked, as far as its link goes."""
 
     id: int
@@ -61,8 +60,7 @@ class LinkedAccount:
     marks: LinkMarks
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sighting:
+class Sighting(Struct, frozen=True, kw_only=True):
     """An event as it came in: when it reached us (SQS's instant), and what it says of its link."""
 
     message: WebhookReceived

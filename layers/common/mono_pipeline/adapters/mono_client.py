@@ -20,11 +20,11 @@ import logging
 import ssl
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import httpx
+from msgspec import Struct
 
 from mono_pipeline.adapters.mono_answer import read_body, refuse_status
 from mono_pipeline.adapters.mono_transport import DeadlineTransport, ending_by
@@ -57,8 +57,7 @@ if TYPE_CHECKING:
 _REALTIME = {"x-realtime": "true", "x-real-time": "true"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Answer:
+class _Answer(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     body: bytes
 

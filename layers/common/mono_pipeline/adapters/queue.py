@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from mono_pipeline.adapters.aws import aws_client
 from mono_pipeline.core.errors import InvalidInput, QueueUnavailable
@@ -44,8 +45,7 @@ _CORRELATION = 64  # characters of a correlation id that are kept
 _PLAIN = re.compile(r"[A-Za-z0-9:_.+-]{1,160}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class FetchRequested:
+class FetchRequested(Struct, frozen=True, kw_only=True):
     """A wake-up for one account. `hop` counts how often a run has passed itself on."""
 
     account_id: str
@@ -58,8 +58,7 @@ class FetchRequested:
         return json.dumps({"type": FETCH_REQUESTED, **asdict(self)})
 
 
-@dataclass(frozen=True, kw_only=True)
-class WebhookReceived:
+class WebhookReceived(Struct, frozen=True, kw_only=True):
     """An authentic event of Mono's about one account, on its way to the worker that writes it down."""
 
     event: WebhookEvent

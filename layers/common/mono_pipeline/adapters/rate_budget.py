@@ -7,8 +7,9 @@ calls that start are at most `per_minute`; once a pause is committed, none start
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.statements import statements
 
@@ -33,8 +34,7 @@ _RESERVE_SHARE = 0.2  # of the burst: for daily work alone
 _BARELY_LESS = 0.9999
 
 
-@dataclass(frozen=True, kw_only=True)
-class Grant:
+class Grant(Struct, frozen=True, kw_only=True):
     """Tokens granted, or how long to wait; `paused` says why nobody may call at all."""
 
     tokens: int
@@ -42,8 +42,7 @@ class Grant:
     paused: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bucket:
+class Bucket(Struct, frozen=True, kw_only=True):
     """The size of the bucket in tokens, and its refill in tokens a second.
 
     In a minute, and in the `TOKEN_SECONDS` that a token may be old, no more than floor(burst + refill) are granted:

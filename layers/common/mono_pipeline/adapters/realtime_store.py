@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core import realtime
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 _SQL = statements("realtime")
 
 
-@dataclass(frozen=True, kw_only=True)
-class CallTarget:
+class CallTarget(Struct, frozen=True, kw_only=True):
     """An account that is to be asked for, or whose job is looked at; ids as in `bank_accounts`."""
 
     id: int
@@ -28,8 +28,7 @@ class CallTarget:
     mono_customer_id: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenCall:
+class OpenCall(Struct, frozen=True, kw_only=True):
     """A call whose job is to be looked at; `job_id` None where its answer never came, `lost` after a day."""
 
     id: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.release_cohort import SLA_SECONDS
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 _SQL = statements("release_figures")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Period:
+class Period(Struct, frozen=True, kw_only=True):
     """From `since` to `until`, both included, in slots of so many seconds that are counted from `since`."""
 
     since: datetime

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.release_cohort import EndedRun
@@ -20,8 +21,7 @@ _SQL = statements("release")
 _ACCOUNTS_AT_ONCE: Final = 10_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccountNames:
+class AccountNames(Struct, frozen=True, kw_only=True):
     """Every Mono id of an account: the first, by which the flag deals, the present one and all former ones."""
 
     first: str
@@ -29,8 +29,7 @@ class AccountNames:
     all: frozenset[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SeenRun:
+class SeenRun(Struct, frozen=True, kw_only=True):
     """A run that ended, with its account; `inside` the window, or before it.
 
     `bank_data_seconds` is how old the bank's own data of the account are now, None where nobody knows.
@@ -42,8 +41,7 @@ class SeenRun:
     bank_data_seconds: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Starts:
+class Starts(Struct, frozen=True, kw_only=True):
     """What began after an instant.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.statements import statements
 
@@ -17,8 +18,7 @@ WALK_SECONDS: Final = 21_600  # a new walk begins six hours after the last one e
 HOLD_SECONDS: Final = 120  # a walker that is silent for so long is gone
 
 
-@dataclass(frozen=True, kw_only=True)
-class KnownAccount:
+class KnownAccount(Struct, frozen=True, kw_only=True):
     """An account of ours, and Mono's id of it."""
 
     id: int

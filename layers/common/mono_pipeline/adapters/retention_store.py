@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.statements import statements
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 _SQL = statements("retention")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Erasure:
+class Erasure(Struct, frozen=True, kw_only=True):
     """One account's erasure: when, by whom and why; and how many rows say nothing any more."""
 
     erasure_id: UUID

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.booking import DateWindow
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 _SQL = statements("runs")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Held:
+class Held(Struct, frozen=True, kw_only=True):
     """The account that a commit has locked: its failures in a row so far, and how many statements changed its rows."""
 
     failure_streak: int

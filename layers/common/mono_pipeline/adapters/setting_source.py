@@ -6,10 +6,11 @@ pydantic, httpx and pg8000: the webhook function loads its settings through here
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.parameters import parameter_name
 from mono_pipeline.core.errors import ConfigurationError
@@ -27,8 +28,7 @@ ENVIRONMENTS: Final = (LOCAL, "dev", "staging", "prod")
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "replace-me", "replace_me")
 
 
-@dataclass(frozen=True, kw_only=True)
-class WholeNumber:
+class WholeNumber(Struct, frozen=True, kw_only=True):
     """A setting that is a whole number: its bounds, its unit, and what it is when nobody set it."""
 
     name: str

@@ -7,8 +7,9 @@ SecureString parameters alone, and from the environment only when ENVIRONMENT=lo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.setting_source import SettingSource, WholeNumber, fetch_settings
 from mono_pipeline.core.account_metrics import MAX_CHOSEN, AccountMetricsMode
@@ -58,8 +59,7 @@ WHOLE_NUMBERS: Final = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """Each field is the setting of the same name in capitals; units as in `WHOLE_NUMBERS`.
 
     `database_password` None means a token of AWS IAM at each connect; `mono_app_id` None means that the app in

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from mono_pipeline.adapters.comparison_store import joined_rows
 from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.discrepancy import MAX_ROWS
@@ -32,8 +34,7 @@ class ShadowFlush:
     changes: list[dict[str, Any]] = field(repr=False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotShown:
+class NotShown(Struct, frozen=True, kw_only=True):
     """Live rows of the covered days that were not shown, how many of them are suspected doubles, and all live rows."""
 
     absent: int

@@ -6,10 +6,10 @@ Nothing that is told here can fail the work it is told of: a line that cannot be
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
+from msgspec import Struct, field
 
 from mono_pipeline.adapters import metric_words as words
 from mono_pipeline.adapters.emf import (
@@ -66,8 +66,7 @@ _WARNINGS: Final = {
 }
 
 
-@dataclass
-class _Invocation:
+class _Invocation(Struct):
     """What the lines of one invocation have in common. A new one begins with nothing of the one before it."""
 
     request_id: str | None = None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.extended_query import EncodedText
 from mono_pipeline.adapters.postgres import StatementRefused
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 _SQL = statements("flush")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PassReading:
+class PassReading(Struct, frozen=True, kw_only=True):
     """What a finished pass read; `newest_day` is None when it read no row."""
 
     totals: PassTotals
@@ -171,8 +171,7 @@ class TransactionStore:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Flush:
+class _Flush(Struct, frozen=True, kw_only=True):
     """A flush as its statements take it. `content` is None where rows were rejected: it is never recognised."""
 
     rows_json: EncodedText

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.evidence_store import Questions
 from mono_pipeline.adapters.statements import statements
@@ -23,8 +24,7 @@ _SQL = statements("verification")
 _EVIDENCE = statements("evidence")
 
 
-@dataclass(frozen=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True):
     """`older_versions` there are; `broken` transactions have gaps in theirs, `example` is one of them."""
 
     older_versions: int
@@ -32,8 +32,7 @@ class History:
     example: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rebuilt:
+class Rebuilt(Struct, frozen=True, kw_only=True):
     """Live rows and their net sum (minor units) as the table holds them, and as the versions rebuild them."""
 
     held: tuple[int, int]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.setting_source import fetch_settings
 from mono_pipeline.core.errors import ConfigurationError, ParametersUnavailable
@@ -26,8 +27,7 @@ KEPT_SECONDS: Final = 60.0  # until a new secret is heard of, and one that was r
 RETRY_SECONDS: Final = 5.0  # between two questions to an SSM that is down: anybody can make the function ask
 
 
-@dataclass(frozen=True, kw_only=True)
-class WebhookSettings:
+class WebhookSettings(Struct, frozen=True, kw_only=True):
     """Each field is the setting of the same name in capitals.
 
     `mono_webhook_secret_previous` is there while a rotation lasts: both are accepted. `mono_app_id` None means that

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 MAX_CHOSEN: Final = 50  # accounts: their ids have to fit into a function's environment with all else, 4 kB
 
@@ -18,8 +19,7 @@ class AccountMetricsMode(StrEnum):
     OFF = "off"
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccountMetrics:
+class AccountMetrics(Struct, frozen=True, kw_only=True):
     """The mode, and the accounts that are `chosen` by Mono id (`ACCOUNT_METRICS_ALLOWLIST`)."""
 
     mode: AccountMetricsMode = AccountMetricsMode.ALL

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from mono_pipeline.core.balance_chain import ChainState
 from mono_pipeline.core.verdict import VerdictKind, VerdictReason
@@ -20,8 +21,7 @@ class CheckReason(StrEnum):
     HISTORY_BROKEN = "history_broken"  # versions are not 1..n, or do not rebuild the table
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccountVerdict:
+class AccountVerdict(Struct, frozen=True, kw_only=True):
     """`first_bad_day` is set for a mismatch on a day only."""
 
     kind: VerdictKind

@@ -6,10 +6,11 @@ the balances before them (after less the signed amount) are the same values, but
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +26,7 @@ class ChainState(StrEnum):
     BACKWARDS = "backwards"  # they run from the newest row to the oldest, as in Mono's sandbox (Mono contract 7.9)
 
 
-@dataclass(frozen=True, kw_only=True)
-class DayBalances:
+class DayBalances(Struct, frozen=True, kw_only=True):
     """The balances of one booking day, in minor units.
 
     `rows` counts its rows, `without` those that have no balance, `loose_ends` the values that are not on both sides.
@@ -47,8 +47,7 @@ class DayBalances:
         return one_of_each or self.loose_ends == 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class BalanceChain:
+class BalanceChain(Struct, frozen=True, kw_only=True):
     """The state, the first day on which the balances do not follow, and the two ends of a chain that holds."""
 
     state: ChainState

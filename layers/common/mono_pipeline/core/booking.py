@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
+
+from msgspec import Struct
 
 from mono_pipeline.core.errors import InvalidInput
 
@@ -28,8 +29,7 @@ def booking_date(instant: datetime) -> date:
     return instant.astimezone(LAGOS).date()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DateWindow:
+class DateWindow(Struct, frozen=True, kw_only=True):
     """Booking dates from `start` to `end`, both included.
 
     Raises:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from copy import replace
 from enum import StrEnum
+
+from msgspec import Struct
 
 from mono_pipeline.core import errors
 from mono_pipeline.core.wire.refusal import Refusal
@@ -51,8 +53,7 @@ class ErrorReason(StrEnum):
     UNEXPECTED = "unexpected"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Treatment:
+class Treatment(Struct, frozen=True, kw_only=True):
     """`kind` decides; `defer_seconds` is how long to stay away, for `retry` once the attempts in place are used up.
 
     Zero means that there is nothing to wait for, or that the queue itself brings the message back.
@@ -63,8 +64,7 @@ class Treatment:
     defer_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line of the table: an error, its status or refusal (None for every other), and its treatment."""
 
     error: type[errors.PipelineError]

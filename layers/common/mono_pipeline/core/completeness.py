@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from mono_pipeline.core.verdict import VerdictReason
 
@@ -17,8 +18,7 @@ class PassEnd(StrEnum):
     ENDLESS = "endless"  # more pages than the total allows
 
 
-@dataclass(frozen=True, kw_only=True)
-class PassTotals:
+class PassTotals(Struct, frozen=True, kw_only=True):
     """What a pass read: rows as they came, distinct rows, and how far `meta.total` moved meanwhile."""
 
     rows_read: int
@@ -36,8 +36,7 @@ class PassOutcome(StrEnum):
     INCOMPLETE = "incomplete"
 
 
-@dataclass(frozen=True, kw_only=True)
-class PassJudgement:
+class PassJudgement(Struct, frozen=True, kw_only=True):
     """The outcome, and for an incomplete pass its reason."""
 
     outcome: PassOutcome

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +15,7 @@ DUE: Final = "due"  # too early to be complete: it is read again
 NEVER_READ: Final = "never_read"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stretch:
+class Stretch(Struct, frozen=True, kw_only=True):
     """Consecutive days of one state, both ends included. `oldest_read_at` is None where they were never read."""
 
     first: date

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mono_pipeline.core.verdict import DifferingDay
 
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 
-@dataclass(frozen=True, kw_only=True)
-class DayDigest:
+class DayDigest(Struct, frozen=True, kw_only=True):
     """Sums in minor units; `weight` is the sum of 64-bit hashes of each row's id, day and signed amount."""
 
     rows: int = 0

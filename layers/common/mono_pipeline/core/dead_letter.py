@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.identity import parse_account_id
@@ -34,16 +37,14 @@ def is_dead_letter(failures: int) -> bool:
     return failures >= FAILURES_IN_A_ROW
 
 
-@dataclass(frozen=True, kw_only=True)
-class FailureStreak:
+class FailureStreak(Struct, frozen=True, kw_only=True):
     """An account's failures in a row; `owes_letter` says that it is a dead letter now and its queue has not heard."""
 
     failures: int
     owes_letter: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class FetchFailed:
+class FetchFailed(Struct, frozen=True, kw_only=True):
     """The message of an account that failed too often. `run_id` is what two copies of it have in common."""
 
     account_id: str
@@ -81,8 +82,7 @@ class QueuedMessage:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class DeadLetter:
+class DeadLetter(Struct, frozen=True, kw_only=True):
     """A message of the dead-letter queue, read. `work` is what a worker would serve, None where there is no such thing.
 
     `reason` is what the message itself says; of a wake-up, which says nothing, it is None.

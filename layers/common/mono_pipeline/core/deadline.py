@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Deadline:
+class Deadline(Struct, frozen=True, kw_only=True):
     """A moment on this process's monotonic clock (`time.monotonic()`), in seconds; it means nothing elsewhere."""
 
     at: float

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +26,7 @@ class RowFault(StrEnum):
     DIFFERS = "differs"  # both have it, and not alike
 
 
-@dataclass(frozen=True, kw_only=True)
-class DifferingRow:
+class DifferingRow(Struct, frozen=True, kw_only=True):
     """One row that makes a difference. `day` is a booking day that differs.
 
     `fields` has the bank's and the stored value of each field that is not alike (amounts in minor units); of a row that
@@ -38,8 +39,7 @@ class DifferingRow:
     fields: Mapping[str, Mapping[str, Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class DifferingRows:
+class DifferingRows(Struct, frozen=True, kw_only=True):
     """The first rows that make a difference, in the order of their days, and how many there are in all."""
 
     rows: Sequence[DifferingRow] = ()
@@ -49,8 +49,7 @@ class DifferingRows:
         return DifferingRows(rows=(*self.rows, *other.rows)[:MAX_ROWS], total=self.total + other.total)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Discrepancy:
+class Discrepancy(Struct, frozen=True, kw_only=True):
     """A mismatch in detail. Of all days that differ, `days` are the first ones, and `found` is what they showed.
 
     `unread` says why some of `days` could not be read again; None when they all were.

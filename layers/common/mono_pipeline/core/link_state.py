@@ -7,9 +7,10 @@ for when it reached us.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.core.run import LinkStatus
 from mono_pipeline.core.webhook_event import WebhookKind
@@ -45,8 +46,7 @@ class Mark(StrEnum):
     UNLINKED = "unlinked"
 
 
-@dataclass(frozen=True)
-class LinkMarks:
+class LinkMarks(Struct, frozen=True):
     """What has been told of one link, and when. Of marks other than signing in, only the newest matters."""
 
     told: frozenset[tuple[Mark, datetime]] = frozenset()
@@ -61,8 +61,7 @@ class LinkMarks:
         return max(found, default=None)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LinkState:
+class LinkState(Struct, frozen=True, kw_only=True):
     """The judgement. `proven_at` is when the link was last known to work, `required_at` when it last was not."""
 
     status: LinkStatus

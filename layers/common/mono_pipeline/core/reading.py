@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from mono_pipeline.core.booking import DateWindow
     from mono_pipeline.core.run import LeasedRun
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """`window` is what is asked of Mono (None: no date filter), `covered` the days it settles (None: every day)."""
 
     window: DateWindow | None

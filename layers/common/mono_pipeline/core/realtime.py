@@ -6,9 +6,10 @@ costs NGN 100, and nothing where it brings no new data (contract 1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.core.classify import classify
 from mono_pipeline.core.errors import (
@@ -55,8 +56,7 @@ class CallState(StrEnum):
     UNKNOWN = "unknown"  # perhaps it did, and nobody will tell
 
 
-@dataclass(frozen=True, kw_only=True)
-class CallOutcome:
+class CallOutcome(Struct, frozen=True, kw_only=True):
     """What a call has come to. `has_new_data` None is what Mono did not say; `charged_ngn` None while it is open."""
 
     state: CallState
@@ -120,8 +120,7 @@ class Refusal(StrEnum):
     RECENT = "recent"  # one was made less than five minutes ago, or its job is still under way
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """How an account and the month stand. `seconds_since` the last call is None where there was none."""
 
     policy: RealtimePolicy

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 from mono_pipeline.core.errors import InvalidInput
 
@@ -49,8 +50,7 @@ class ReleaseEventKind(StrEnum):
     CLOSED = "release.closed"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     """One release. `version` is what is released, as its operator calls it."""
 
     id: str
@@ -61,8 +61,7 @@ class Release:
     status: ReleaseStatus
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReleaseEvent:
+class ReleaseEvent(Struct, frozen=True, kw_only=True):
     """Something that was done or found in a release; events are ordered by `id`, `at` is the database's time."""
 
     id: int

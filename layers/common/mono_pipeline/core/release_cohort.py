@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from mono_pipeline.core.run import RunKind, RunStatus
 from mono_pipeline.core.verdict import VerdictKind
@@ -16,8 +17,7 @@ SLA_SECONDS: Final = 2.0  # the fetch of an incremental run, at its 95th percent
 _PERCENTILE: Final = 0.95
 
 
-@dataclass(frozen=True, kw_only=True)
-class EndedRun:
+class EndedRun(Struct, frozen=True, kw_only=True):
     """One run that ended in the window. `seconds` is how long Mono's answers were waited for."""
 
     account_id: str
@@ -29,8 +29,7 @@ class EndedRun:
     rows_seen: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cohort:
+class Cohort(Struct, frozen=True, kw_only=True):
     """A group of accounts in a window.
 
     Attributes:

@@ -7,9 +7,10 @@ read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from mono_pipeline.core.release_cohort import SLA_SECONDS, Cohort
 
@@ -51,8 +52,7 @@ class GateReason(StrEnum):
     ALERTS_UNKNOWN = "alerts_unknown"
 
 
-@dataclass(frozen=True, kw_only=True)
-class GateLimits:
+class GateLimits(Struct, frozen=True, kw_only=True):
     """What is tolerated. `alerting_lag_seconds` is how long after a fault its alert is raised at the latest."""
 
     alerting_lag_seconds: float = ALERTING_LAG_SECONDS
@@ -61,8 +61,7 @@ class GateLimits:
     max_p95_seconds: float = SLA_SECONDS
 
 
-@dataclass(frozen=True, kw_only=True)
-class FiringAlerts:
+class FiringAlerts(Struct, frozen=True, kw_only=True):
     """Which of the three required alerts fire, each set None where nobody can tell.
 
     Attributes:
@@ -88,8 +87,7 @@ class FiringAlerts:
         return self.fleet - self.fleet_before - (self.canary or frozenset())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Observation:
+class Observation(Struct, frozen=True, kw_only=True):
     """What is known of a window.
 
     Attributes:
@@ -109,8 +107,7 @@ class Observation:
     alerts_waived: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class GateVerdict:
+class GateVerdict(Struct, frozen=True, kw_only=True):
     """What to do, why, and the same in one sentence with its numbers."""
 
     decision: GateDecision

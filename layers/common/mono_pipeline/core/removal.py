@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +26,7 @@ class Absence(StrEnum):
     EVIDENCE = "evidence"  # each row by itself may be gone
 
 
-@dataclass(frozen=True, kw_only=True)
-class MissingRow:
+class MissingRow(Struct, frozen=True, kw_only=True):
     """A stored row that a complete pass covers and did not show, and since when it has been missing.
 
     `first_missed_at` None means that this pass is the first to miss it; `fresh_then` is how fresh the bank's data were

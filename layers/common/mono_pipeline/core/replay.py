@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from mono_pipeline.core.dead_letter import UNREADABLE
 from mono_pipeline.core.run import LinkStatus
@@ -52,8 +53,7 @@ _BLOCKED: Final = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class LetterFilter:
+class LetterFilter(Struct, frozen=True, kw_only=True):
     """Which letters are meant: patterns as of a shell, case included; None means any."""
 
     type: str | None = None
@@ -63,8 +63,7 @@ class LetterFilter:
     older_than_text: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """One inspection, replay or purge, as a person asked for it.
 
     `most` messages are taken off at the most, `per_second` a second; `action_id` is the same in every invocation that
@@ -87,8 +86,7 @@ class Asked:
         return not self.dry_run and self.action is not Action.INSPECT
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """How the account of a letter stands. `replays` are those of earlier actions, since its last success.
 
     `last_error` is how its newest run ended, or `unfinished` while that is open.
@@ -103,8 +101,7 @@ class Standing:
     last_error: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sorted:
+class Sorted(Struct, frozen=True, kw_only=True):
     """A letter with all that is known of it, and what becomes of it."""
 
     letter: DeadLetter

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -42,8 +43,7 @@ class LinkStatus(StrEnum):
     REFUSED = "refused"  # Mono refuses this account; tried again after an hour
 
 
-@dataclass(frozen=True, kw_only=True)
-class Account:
+class Account(Struct, frozen=True, kw_only=True):
     """A bank account as stored. `id` is ours, `mono_account_id` is Mono's present one."""
 
     id: int
@@ -58,8 +58,7 @@ class Account:
     dead_lettered_at: datetime | None = None  # it failed too often: only a person or a replay has it read again
 
 
-@dataclass(frozen=True, kw_only=True)
-class LeasedRun:
+class LeasedRun(Struct, frozen=True, kw_only=True):
     """A run that may write: it holds the account's lease under `fence`.
 
     `days` are the booking days it answers for, None for all there are; `today` is the day in Lagos by the database.
@@ -77,8 +76,7 @@ class LeasedRun:
     requested_by: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class RowCounts:
+class RowCounts(Struct, frozen=True, kw_only=True):
     """What became of rows: every row seen is exactly one of the other four."""
 
     seen: int = 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mono_pipeline.core.removal import Absence
 
@@ -41,8 +42,7 @@ class VerdictReason(StrEnum):
     DAYS_DIFFER = "days_differ"  # the mismatch: rows or sums of a day are not the bank's
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """`first_bad_day` is set for a mismatch only."""
 
     kind: VerdictKind
@@ -50,8 +50,7 @@ class Verdict:
     first_bad_day: date | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class DifferingDay:
+class DifferingDay(Struct, frozen=True, kw_only=True):
     """A covered day on which the pass's digest and the stored rows' differ. Sums are in minor units."""
 
     day: date
@@ -63,8 +62,7 @@ class DifferingDay:
     stored_debits: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Findings:
+class Findings(Struct, frozen=True, kw_only=True):
     """What a complete pass found.
 
     `differing` are days on which what was read and what is stored differ; `missing` counts stored rows that the pass

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.identity import parse_account_id
@@ -70,8 +71,7 @@ _LONGEST_TIMESTAMP = 40
 _YEARS = range(2020, 2200)
 
 
-@dataclass(frozen=True, kw_only=True)
-class WebhookEvent:
+class WebhookEvent(Struct, frozen=True, kw_only=True):
     """An event. None is what Mono did not say, or what is not of its form.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from mono_pipeline.core.webhook_event import WebhookEvent
@@ -73,8 +74,7 @@ UNAUTHENTICATED: Final = {
 _REFUSED: Final = UNAUTHENTICATED | {WebhookReason.TOO_LARGE, WebhookReason.NOT_BASE64, WebhookReason.NOT_JSON}
 
 
-@dataclass(frozen=True, kw_only=True)
-class WebhookConclusion:
+class WebhookConclusion(Struct, frozen=True, kw_only=True):
     """How a call ended. `event` is there once its body was read; `detail` is a sentence of ours for the operator."""
 
     reason: WebhookReason

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.core.webhook_outcome import WebhookReason
 
@@ -26,8 +27,7 @@ _SECONDS = re.compile(r"[0-9]{1,12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Signature:
+class _Signature(Struct, frozen=True, kw_only=True):
     """A header as it reads: the moment as Mono wrote it, and the digests of the scheme we know."""
 
     moment: str

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import date
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mono_pipeline.core.booking import DateWindow

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
+
+from msgspec import Struct, field
 
 from mono_pipeline.core.errors import MonoNotFound
 from mono_pipeline.usecases.account_linking import AccountLinking, Landing
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from mono_pipeline.usecases.paid_calls import PaidCalls
 
 
-@dataclass(kw_only=True)
-class ImportResult:
+class ImportResult(Struct, kw_only=True):
     """Mono ids by what became of them. `skipped` has a reason for each: nothing is left out in silence."""
 
     imported: list[str] = field(default_factory=list)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.inbox_store import InboxStore
 from mono_pipeline.core.errors import AccountUnknown
@@ -30,8 +31,7 @@ class Landing(StrEnum):
     FORMER = "former"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Landed:
+class Landed(Struct, frozen=True, kw_only=True):
     """The account, by our id; a re-linked one with the run that reads all of it again."""
 
     account_id: int

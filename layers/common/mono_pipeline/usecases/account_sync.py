@@ -6,9 +6,11 @@ at any point costs at most the pages since the last flush.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from copy import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.comparison_store import ComparisonStore
 from mono_pipeline.adapters.rate_budget import OPEN_SECONDS
@@ -44,8 +46,7 @@ if TYPE_CHECKING:
 _DOWN = frozenset({ErrorReason.MONO_UNREACHABLE, ErrorReason.MONO_SERVER_ERROR})  # an outage, if others see it too
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunEnd:
+class RunEnd(Struct, frozen=True, kw_only=True):
     """How this invocation left a run. `RUNNING` means that it goes on later: out of time, or nobody may call Mono."""
 
     run: LeasedRun

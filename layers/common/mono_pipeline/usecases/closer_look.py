@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.comparison_store import ComparisonStore
 from mono_pipeline.core.booking import DateWindow
@@ -29,8 +30,7 @@ OUT_OF_TIME: Final = "out_of_time"
 TOO_MANY_PAGES: Final = "too_many_pages"
 
 
-@dataclass(frozen=True, kw_only=True)
-class CloserLook:
+class CloserLook(Struct, frozen=True, kw_only=True):
     """Reads a few days of one account again. `today` is a Lagos date."""
 
     collaborators: Collaborators

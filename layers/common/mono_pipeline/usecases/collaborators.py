@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from copy import replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
     from mono_pipeline.usecases.patience import Patience
 
 
-@dataclass(frozen=True, kw_only=True)
-class Collaborators:
+class Collaborators(Struct, frozen=True, kw_only=True):
     """The adapters of one environment. `patience` makes a fresh allowance of sleep."""
 
     database: Database

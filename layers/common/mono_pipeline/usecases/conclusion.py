@@ -5,8 +5,9 @@ Runs inside the transaction that ends the run, under its fence. What was decided
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mono_pipeline.core.balance_chain import ChainState
 from mono_pipeline.core.removal import Absence, MissingRow, is_gone, judge_absence
@@ -29,8 +30,7 @@ _CHAIN_REASONS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Absences:
+class _Absences(Struct, frozen=True, kw_only=True):
     """What the pass did not show: how to take it, the rows that are missing and not decided on, and all set aside."""
 
     kind: Absence

@@ -7,8 +7,9 @@ replay has done nothing twice: the run of an account is asked for once, however 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.dead_letter_store import DeadLetterStore, filter_words
 from mono_pipeline.core.errors import InvalidInput
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 100  # letters in the answer to an inspection, unless fewer are asked for
 
 
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """Why a replay is not begun: the flag is off for everyone, or nobody may call Mono for `seconds`."""
 
     code: str
@@ -38,8 +38,7 @@ class Refusal:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
+class Progress(Struct, frozen=True, kw_only=True):
     """How far an action is. `refusal` is why it was not done, or for a dry run why it would not be."""
 
     asked: Asked

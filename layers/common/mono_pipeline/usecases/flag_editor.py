@@ -7,9 +7,11 @@ but n+1 means that somebody wrote in between, and both values are reported.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mono_pipeline.core.errors import ConfigurationError, InvalidInput, MalformedFlag, PipelineError
 from mono_pipeline.core.flag import FLAG_NAME, NOBODY, FlagChange, FlagRule, amend, parse_flag, render_flag
@@ -24,8 +26,7 @@ _MAX_WHO = 200
 _MAX_WHY = 700  # with a time and a name this stays under the 1,024 characters of an SSM description
 
 
-@dataclass(frozen=True, kw_only=True)
-class FlagVersion:
+class FlagVersion(Struct, frozen=True, kw_only=True):
     """One version of the flag.
 
     Attributes:
@@ -46,8 +47,7 @@ class FlagVersion:
     why: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FlagEdit:
+class FlagEdit(Struct, frozen=True, kw_only=True):
     """A finished edit: the flag before and after, and what the operator should know, one sentence each."""
 
     before: FlagVersion

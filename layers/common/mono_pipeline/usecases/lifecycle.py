@@ -6,8 +6,9 @@ as waiting, and a tick takes it up again: an outage of Mono's dead-letters nothi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.inbox_store import Effect, InboxStore, Sighting
 from mono_pipeline.adapters.queue import FetchRequested
@@ -47,8 +48,7 @@ _LANDINGS: Final = {
 _ENDS: Final = {"FINISHED": True, "FAILED": False}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Heard:
+class Heard(Struct, frozen=True, kw_only=True):
     """What came of an event. `read` is what of the account is to be read now, None where nothing is."""
 
     effect: Effect | None

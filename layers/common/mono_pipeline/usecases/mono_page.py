@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.core.classify import classify
 from mono_pipeline.core.errors import MonoError, MonoNotFound, MonoRejected, ProviderPaused
@@ -20,8 +21,7 @@ _SOONEST_SECONDS: Final = 60.0
 _LATEST_SECONDS: Final = 900.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class MonoPage:
+class MonoPage(Struct, frozen=True, kw_only=True):
     """What Mono says: the account, that it is `absent`, or nothing yet: to be asked again in `retry_seconds`."""
 
     snapshot: AccountSnapshot | None = None

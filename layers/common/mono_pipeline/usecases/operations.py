@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
+
+from msgspec.structs import asdict
 
 from mono_pipeline.core.errors import AccountUnknown, InvalidInput, PipelineError, RunUnknown
 from mono_pipeline.core.identity import parse_account_id

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.rate_budget import OPEN_SECONDS
 from mono_pipeline.core.classify import TreatmentKind, classify
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 _LISTEN_SECONDS = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
-class Flight[T]:
+class Flight[T](Struct, frozen=True, kw_only=True):
     """A call under way, and how to make it again."""
 
     call: Callable[[], T]

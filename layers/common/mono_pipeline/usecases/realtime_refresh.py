@@ -6,11 +6,12 @@ made again for an answer that did not come: it may have cost money, and Mono tel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.inbox_store import InboxStore
 from mono_pipeline.adapters.queue import FetchRequested
@@ -41,8 +42,7 @@ _ENDS: Final = frozenset({CallState.FINISHED, CallState.FAILED})
 _POLLS: Final = 200  # jobs looked at by one tick; the others a tick later
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Made:
+class _Made(Struct, frozen=True, kw_only=True):
     """A call that is written down and under way."""
 
     call_id: int

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import asdict
 
 from mono_pipeline.adapters.release_observatory import AccountNames, ReleaseObservatory
 from mono_pipeline.core.errors import InvalidInput, MalformedFlag

@@ -7,9 +7,10 @@ unlinked. The list alone unlinks nobody, for it moves while it is read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.inbox_store import InboxStore
 from mono_pipeline.adapters.repair_store import RepairStore
@@ -34,8 +35,7 @@ _HOUR: Final = 3_600.0
 _UNREADABLE: Final = 2
 
 
-@dataclass(frozen=True, kw_only=True)
-class RepairResult:
+class RepairResult(Struct, frozen=True, kw_only=True):
     """What one tick repaired: accounts brought in, found unlinked or linked again, and brought forward."""
 
     pages: int = 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
+
+from msgspec import Struct
 
 from mono_pipeline.adapters.queue import SCHEDULE, FetchRequested
 from mono_pipeline.core.flag import decide
@@ -28,8 +29,7 @@ _SECONDS_PER_HOUR = 3_600.0
 _LEFT_OUT_SECONDS = 900.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class TickResult:
+class TickResult(Struct, frozen=True, kw_only=True):
     """What one tick did. `deferred` accounts were due, and the flag is off for them.
 
     `dead_letters_sent` are accounts that had failed too often, and whose message a worker had not got onto its queue.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from mono_pipeline.usecases.lifecycle import Lifecycle
 from mono_pipeline.usecases.paid_calls import PaidCalls
@@ -23,8 +24,7 @@ _POLL_SECONDS: Final = 10.0
 _STALE_SECONDS: Final = 5.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class RoundResult:
+class RoundResult(Struct, frozen=True, kw_only=True):
     """What one round did. `stale` is how many accounts are, None where nobody looked: the flag is off for everyone."""
 
     tick: TickResult

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from mono_pipeline.adapters.shadow_store import ShadowStore
 from mono_pipeline.adapters.verification_store import VerificationStore
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     type Event = dict[str, Any]
 
 
-@dataclass
-class _Read:
+class _Read(Struct):
     """What was read so far."""
 
     counts: RowCounts = field(default_factory=RowCounts)

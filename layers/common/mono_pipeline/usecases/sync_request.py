@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from mono_pipeline.adapters.queue import FetchRequested
 from mono_pipeline.core.errors import AccountBlocked, AlreadyRunning, LeaseLost
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     type Row = dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SyncAsked:
+class SyncAsked(Struct, frozen=True, kw_only=True):
     """What the caller asked for; already of the right form. `window` None means the newest, or all at first."""
 
     account_id: str
@@ -39,8 +39,7 @@ class SyncAsked:
     requested_by: str = "api"
 
 
-@dataclass(frozen=True, kw_only=True)
-class SyncAnswer:
+class SyncAnswer(Struct, frozen=True, kw_only=True):
     """The answer in the words of the public interface; `run` is the run as `runs.show` reads it."""
 
     status: str

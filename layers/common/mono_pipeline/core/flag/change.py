@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from copy import replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.flag.rule import BUCKETS, FlagRule
@@ -12,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, kw_only=True)
-class FlagChange:
+class FlagChange(Struct, frozen=True, kw_only=True):
     """What to change; None and empty leave as it is. The kill switch keeps lists, percentage and salt behind it.
 
     Attributes:
@@ -32,8 +33,7 @@ class FlagChange:
     salt: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Amendment:
+class Amendment(Struct, frozen=True, kw_only=True):
     """The rule after a change, and what the operator should know about it, one sentence each."""
 
     rule: FlagRule

@@ -7,9 +7,10 @@ good value, at most 300 s old, decided in its stead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mono_pipeline.core.flag.rule import BUCKETS, FlagRule, bucket
 
@@ -37,8 +38,7 @@ class FlagProblem(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FlagReading:
+class FlagReading(Struct, frozen=True, kw_only=True):
     """What is known of the flag at one instant.
 
     Attributes:
@@ -61,8 +61,7 @@ class FlagReading:
         return self.rule is None or self.rule.off_for_everyone
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """The answer for one account.
 
     Attributes:

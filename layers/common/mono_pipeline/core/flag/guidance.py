@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mono_pipeline.core.flag.decision import Decision, FlagProblem, Reason
 from mono_pipeline.core.flag.rule import FLAG_NAME, check_account_id
@@ -21,8 +21,7 @@ _EXPLANATIONS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Guidance:
+class Guidance(Struct, frozen=True, kw_only=True):
     """The `guidance` of a deferred answer, for people and for programs.
 
     Attributes:

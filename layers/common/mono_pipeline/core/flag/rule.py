@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
+
+from msgspec import Struct
 
 from mono_pipeline.core.errors import InvalidInput
 
@@ -15,8 +16,7 @@ BUCKETS: Final = 10_000
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 
 
-@dataclass(frozen=True, kw_only=True)
-class FlagRule:
+class FlagRule(Struct, frozen=True, kw_only=True):
     """One value of the flag. Raises InvalidInput, naming the key, for a value that no rule can have.
 
     Attributes:

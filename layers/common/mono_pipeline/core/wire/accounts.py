@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from mono_pipeline.core.errors import MonoUnintelligible
 from mono_pipeline.core.wire.envelope import open_envelope, read_meta, refuse_flaws
@@ -63,8 +63,7 @@ class AccountSnapshot(ListedAccount):
         return not self.still_processing and (rows > 0 or self.transactions_ready)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AccountListPage:
+class AccountListPage(Struct, frozen=True, kw_only=True):
     """One page of the account list; `pages` is None where Mono does not say how many there are."""
 
     accounts: tuple[ListedAccount, ...]

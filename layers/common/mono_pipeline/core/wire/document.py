@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from math import isinf
+
+from msgspec import Struct
 
 from mono_pipeline.core.errors import MonoUnintelligible
 from mono_pipeline.core.wire.refusal import Refusal
@@ -31,15 +32,13 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL: 22021 and 22P05 f
 type Json = bool | int | str | Number | Repeated | list[Json] | dict[str, Json] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number as it was spelled: fractions, exponents, long integers, and the `NaN` that JSON does not have."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Repeated:
+class Repeated(Struct, frozen=True):
     """An object that has a key twice, with all its pairs in order."""
 
     pairs: tuple[tuple[str, Json], ...]

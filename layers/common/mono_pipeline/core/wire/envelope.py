@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from mono_pipeline.core.errors import MonoUnintelligible
 from mono_pipeline.core.wire.document import Flaw, Json, Repeated, find_flaw, read_document
@@ -17,8 +16,7 @@ _ACCOUNT_IN_PATH = re.compile(r"/([0-9a-fA-F]{24})(?=/|$)")
 _END_OF_PATH = re.compile(r"[?#]")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True, kw_only=True):
     """An answer that calls itself successful, with its payload not yet looked at."""
 
     payload: Json

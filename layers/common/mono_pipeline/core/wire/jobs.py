@@ -5,11 +5,10 @@ Mono contract 2.6.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from mono_pipeline.core.errors import InvalidInput, MonoUnintelligible
 from mono_pipeline.core.identity import parse_job_id
@@ -30,8 +29,7 @@ class JobState(StrEnum):
     UNKNOWN = "unknown"  # absent, or a word that Mono's documents do not have
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RealtimeJob:
+class RealtimeJob(Struct, frozen=True, kw_only=True):
     """The job that a real-time call started, or the last one when it came within five minutes of that.
 
     `id` is None where Mono sent none that can be asked about.
@@ -42,8 +40,7 @@ class RealtimeJob:
     has_new_data: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobStatus:
+class JobStatus(Struct, frozen=True, kw_only=True):
     """A job by itself; `name` is Mono's, such as `jobs.accounts.sync_statement`."""
 
     id: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from mono_pipeline.core.booking import LAGOS
 
@@ -22,8 +23,7 @@ _EARLIEST = datetime(1990, 1, 1, tzinfo=LAGOS).astimezone(UTC)
 _DAYS_AHEAD = 366  # a value-dated row may lie ahead; more than a year is a broken clock
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlausibleDates:
+class PlausibleDates(Struct, frozen=True, kw_only=True):
     """Instants from 1990 to `ceiling`, which is not included."""
 
     ceiling: datetime
