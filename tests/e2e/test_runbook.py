@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import replace
+from copy import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx

@@ -6,7 +6,7 @@ import socket
 import ssl
 import struct
 import threading
-from dataclasses import replace
+from copy import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING

@@ -50,7 +50,7 @@ def test_a_copy_is_filled_when_mono_has_transactions(
 def test_a_list_does_not_say_what_was_retrieved(data_status: str | None, *, filled: bool) -> None:
     """There the status alone decides."""
     own = account(data_status)
-    listed = ListedAccount(**{name: getattr(own, name) for name in ListedAccount.__dataclass_fields__})
+    listed = ListedAccount(**{name: getattr(own, name) for name in ListedAccount.__struct_fields__})
 
     assert is_filled(listed) is filled
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 from msgspec import to_builtins
+from msgspec.structs import asdict
 
 from mono_pipeline.core.errors import MonoUnintelligible
 from mono_pipeline.core.wire import (

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mono_pipeline.adapters.aws import aws_client
+from mono_pipeline.core.discreet import Discreet
 from mono_pipeline.core.errors import ConfigurationError, ParametersUnavailable
 
 if TYPE_CHECKING:
@@ -30,25 +30,27 @@ def parameter_name(environment: str, setting: str) -> str:
     return f"/mono-pipeline/{environment}/{setting}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
+class Parameter(Discreet, frozen=True, kw_only=True):
     """A parameter as it is now. Its value may be a secret and is kept out of its repr."""
 
+    hidden = frozenset({"value"})
+
     name: str
-    value: str = field(repr=False)
+    value: str
     version: int
     kind: str = "String"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ParameterVersion:
+class ParameterVersion(Discreet, frozen=True, kw_only=True):
     """One version of a parameter that SSM still keeps (the last 100).
 
     `changed_by` is the IAM identity that SSM saw, `description` what the writer gave with this version.
     """
 
+    hidden = frozenset({"value"})
+
     version: int
-    value: str = field(repr=False)
+    value: str
     changed_at: datetime
     changed_by: str = ""
     description: str = ""

@@ -7,7 +7,6 @@ that failed in any way is dropped, never reused: after a read timeout pg8000's s
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -17,6 +16,7 @@ from pg8000.exceptions import DatabaseError as ServerError
 from pg8000.exceptions import InterfaceError
 
 from mono_pipeline.adapters.extended_query import ExtendedQuery
+from mono_pipeline.core.discreet import Discreet
 from mono_pipeline.core.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -44,15 +44,16 @@ class StatementRefused(Exception):
         self.constraint = constraint
 
 
-@dataclass(frozen=True, kw_only=True)
-class DatabaseAddress:
+class DatabaseAddress(Discreet, frozen=True, kw_only=True):
     """Where PostgreSQL is and how to get in. `ssl_context` None means plain text: only for a local server."""
+
+    hidden = frozenset({"password"})
 
     host: str
     port: int
     database: str
     user: str
-    password: Callable[[], str] | None = field(default=None, repr=False)  # called at each connect: an IAM token ages
+    password: Callable[[], str] | None = None  # called at each connect: an IAM token ages
     ssl_context: ssl.SSLContext | None = None
     timeout_seconds: float = 30.0
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from mono_pipeline.adapters.comparison_store import joined_rows
 from mono_pipeline.adapters.statements import statements
+from mono_pipeline.core.discreet import Discreet
 from mono_pipeline.core.discrepancy import MAX_ROWS
 
 if TYPE_CHECKING:
@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 _SQL = statements("shadow")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShadowFlush:
+class ShadowFlush(Discreet, frozen=True, kw_only=True):
     """What one flush would come to. `ids` are hashes; `changes` the first rows that would change, with both sides."""
+
+    hidden = frozenset({"ids", "changes"})
 
     inserted: int
     updated: int
     first_bad_day: date | None
-    ids: list[int] = field(repr=False)
-    changes: list[dict[str, Any]] = field(repr=False)
+    ids: list[int]
+    changes: list[dict[str, Any]]
 
 
 class NotShown(Struct, frozen=True, kw_only=True):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import asdict
 
+from mono_pipeline.core.discreet import Discreet
 from mono_pipeline.core.errors import InvalidInput
 from mono_pipeline.core.identity import parse_account_id
 
@@ -69,12 +69,13 @@ class FetchFailed(Struct, frozen=True, kw_only=True):
         return json.dumps({"type": FETCH_FAILED, **asdict(self)})
 
 
-@dataclass(frozen=True, kw_only=True)
-class QueuedMessage:
+class QueuedMessage(Discreet, frozen=True, kw_only=True):
     """A message as it was received. `source` is the name of the queue that gave it up, None where it was sent here."""
 
+    hidden = frozenset({"receipt"})
+
     message_id: str
-    receipt: str = field(repr=False)
+    receipt: str
     body: str
     sent_at: datetime
     receives: int

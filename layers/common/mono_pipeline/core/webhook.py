@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mono_pipeline.core.discreet import Discreet
 from mono_pipeline.core.webhook_outcome import WebhookReason
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from mono_pipeline.core.secret import Secret
 
 
-@dataclass(frozen=True, kw_only=True)
-class WebhookCall:
+class WebhookCall(Discreet, frozen=True, kw_only=True):
     """A call of the webhook's door, before anything of it is believed.
 
     Attributes:
@@ -27,9 +26,11 @@ class WebhookCall:
         correlation_id: API Gateway's id of the request.
     """
 
-    secrets: tuple[str, ...] = field(repr=False)
-    signatures: tuple[str, ...] = field(repr=False)
-    body: bytes = field(repr=False)
+    hidden = frozenset({"secrets", "signatures", "body"})
+
+    secrets: tuple[str, ...]
+    signatures: tuple[str, ...]
+    body: bytes
     body_problem: WebhookReason | None
     correlation_id: str
 

@@ -5,11 +5,11 @@ The BVN that both answers carry is never kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
+from mono_pipeline.core.discreet import Discreet
 from mono_pipeline.core.errors import MonoUnintelligible
 from mono_pipeline.core.wire.envelope import open_envelope, read_meta, refuse_flaws
 from mono_pipeline.core.wire.refusal import Refusal
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from mono_pipeline.core.wire.document import Json
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ListedAccount:
+class ListedAccount(Discreet, frozen=True, kw_only=True):
     """An account of the list. `balance_minor` is in minor units of `currency`; `data_status` is upper case."""
 
+    hidden = frozenset({"name", "account_number"})
+
     id: str
-    name: str | None = field(repr=False)
-    account_number: str | None = field(repr=False)
+    name: str | None
+    account_number: str | None
     currency: str | None
     balance_minor: int | None
     bank_code: str | None
@@ -34,8 +35,7 @@ class ListedAccount:
     data_status: str | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AccountSnapshot(ListedAccount):
+class AccountSnapshot(ListedAccount, frozen=True, kw_only=True):
     """An account by itself, with what Mono has of it (`retrieved_data`) and the platform's own reference (`ref`).
 
     `data_status` is sticky and says nothing about freshness (Mono contract 3).

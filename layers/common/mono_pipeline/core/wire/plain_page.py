@@ -8,13 +8,13 @@ alone decides what is rejected and what is refused.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, MsgspecError, Struct, UnsetType, to_builtins
 from msgspec.json import Decoder, Encoder
 
+from mono_pipeline.core.discreet import Discreet
 from mono_pipeline.core.wire.row_form import CURRENCY, INSTANT, MAX_MINOR, MICROSECONDS, TRANSACTION_ID
 
 if TYPE_CHECKING:
@@ -51,11 +51,12 @@ class _PlainDocument(Struct, forbid_unknown_fields=True):
     meta: _PlainMeta
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlainPage:
+class PlainPage(Discreet, frozen=True, kw_only=True):
     """`rows_json` as `TransactionPage` has it, `row_count` rows in it, and `meta` not yet looked at."""
 
-    rows_json: str = field(repr=False)
+    hidden = frozenset({"rows_json"})
+
+    rows_json: str
     row_count: int
     meta: dict[str, Any]
 

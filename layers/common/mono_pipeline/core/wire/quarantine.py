@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mono_pipeline.core.discreet import Discreet
 from mono_pipeline.core.wire.document import Json, Repeated, spell
 
 MAX_PAYLOAD = 64 * 1024  # characters, which are bytes: the payload is ASCII
@@ -35,17 +35,18 @@ class RejectionReason(StrEnum):
     TOO_DEEP = "too_deep"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RejectedRow:
+class RejectedRow(Discreet, frozen=True, kw_only=True):
     """A row for quarantine.
 
     `mono_transaction_id` is None where the row has no usable one. `payload` is the row as ASCII JSON text of at most
     64 KiB, every pair of a repeated key included; a longer one is `{"truncated": "<its beginning>"}`.
     """
 
+    hidden = frozenset({"payload"})
+
     mono_transaction_id: str | None
     reason: RejectionReason
-    payload: str = field(repr=False)
+    payload: str
 
 
 def reject(entry: Json, reason: RejectionReason) -> RejectedRow:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mono_pipeline.core.discreet import Discreet
 from mono_pipeline.core.wire.document import Flaw, Json, Repeated, find_flaw, spell
 from mono_pipeline.core.wire.quarantine import RejectedRow, RejectionReason, reject
 from mono_pipeline.core.wire.row_form import CURRENCY, INSTANT, MAX_MINOR, MICROSECONDS, TRANSACTION_ID
@@ -29,12 +29,13 @@ Currency = Annotated[str, Field(pattern=rf"\A{CURRENCY}\z")]
 Balance = Annotated[int, Field(ge=-MAX_MINOR, le=MAX_MINOR)]  # may be negative: an overdraft
 
 
-@dataclass(frozen=True, slots=True)
-class LandedRow:
+class LandedRow(Discreet, frozen=True):
     """A row that may be stored: `spelled` is its JSON object for `json_to_recordset`."""
 
+    hidden = frozenset({"spelled"})
+
     mono_transaction_id: str
-    spelled: str = field(repr=False)
+    spelled: str
 
 
 class _Row(BaseModel):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mono_pipeline.core.discreet import Discreet
 from mono_pipeline.core.errors import MonoUnintelligible
 from mono_pipeline.core.wire.envelope import PageMeta, read_meta, refuse_foreign_links
 from mono_pipeline.core.wire.refusal import Refusal
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from mono_pipeline.core.wire.quarantine import RejectedRow
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TransactionPage:
+class TransactionPage(Discreet, frozen=True, kw_only=True):
     """Page `number` (from 1), with every row either good or rejected: `seen == row_count + len(rejected)`.
 
     `rows_json` is an array for `json_to_recordset` with one object a good row: `id`, `amount` (minor units), `type`
@@ -25,8 +24,10 @@ class TransactionPage:
     `data: null`: not an empty page but no page.
     """
 
+    hidden = frozenset({"rows_json"})
+
     number: int
-    rows_json: str = field(repr=False)
+    rows_json: str
     row_count: int
     seen: int
     rejected: tuple[RejectedRow, ...]
