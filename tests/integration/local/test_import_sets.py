@@ -115,7 +115,7 @@ ENGINE = (
     "asn1crypto aws_lambda_powertools botocore certifi dateutil h11 httpcore httpx idna jmespath msgspec pg8000 scramp"
 )
 BUDGETS = {
-    # msgspec is what its records are made of, and costs less than to make them as dataclasses
+    # msgspec is what its records are made of, and costs what making them as dataclasses did
     "Webhook": Budget(event={"headers": {}, "body": "{}"}, init="botocore msgspec", request=f"{SDK} msgspec"),
     "SyncApi": Budget(
         event=HEALTH, init=f"{ENGINE} pydantic pydantic_core", request=f"{ENGINE} pydantic pydantic_core"
