@@ -21,6 +21,11 @@ HERE: Final = Path(__file__).parent
 ENVIRONMENTS: Final = STATE / "bench"
 _LAYER: Final = ROOT / "layers" / "common"
 
+# Of ours, found by trying as the others' settings are, for two processors: while one worker waits for its commit, two
+# work; and of the ten answers that a slow bank has under way, none waits to be asked for while rows are landed.
+QUICK_WORKERS: Final = 3
+PATIENT_WORKERS: Final = 14
+
 _DLT_QUIET: Final[Mapping[str, str]] = {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERROR"}
 # Found by trying (docs/performance.md): threads and processes for two cores, files to share among them, no compression.
 _DLT_TUNED: Final[Mapping[str, str]] = {

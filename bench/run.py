@@ -136,7 +136,9 @@ def _score_of(contestant: Contestant) -> Score:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=3, help="rounds; ratios are medians over them (3)")
-    parser.add_argument("--workers", type=int, default=2, help="workers of our second entry (2)")
+    parser.add_argument(
+        "--workers", type=int, default=contestants.QUICK_WORKERS, help="workers of our second entry (%(default)s)"
+    )
     parser.add_argument("--quick", action="store_true", help="2 accounts x 2,000, ours alone, no goals")
     parser.add_argument("--home", default=str(STATE / "bench" / "home"), help="pages, database and logs")
     return parser

@@ -215,15 +215,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_shapes(run: SideBySide, sizes: Sizes, peers: Sequence[Contestant], shapes: Sequence[str]) -> None:
-    # two workers for two processors; ten where waiting is the work
-    quick, many = (replace(contestants.ours(workers), name=OURS) for workers in (2, CONCURRENT))
+    quick, patient, ten = (
+        replace(contestants.ours(workers), name=OURS)
+        for workers in (contestants.QUICK_WORKERS, contestants.PATIENT_WORKERS, CONCURRENT)
+    )
     if "main" in shapes:
         run.main_job([quick, *peers])
     for slow in sizes.slow:
         if slow.name in shapes:
-            run.slow(slow, [many, *peers])
+            run.slow(slow, [patient, *peers])
     if "kill" in shapes:
-        run.kill(sizes.slow[0], [many, *peers])
+        run.kill(sizes.slow[0], [ten, *peers])  # each may have a flush under way
 
 
 if __name__ == "__main__":

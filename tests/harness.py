@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from concurrent.futures import ThreadPoolExecutor
 from copy import replace
 from dataclasses import dataclass, field
@@ -194,6 +195,7 @@ class Pipeline:
         self.daily, self.backfill = QueueInMemory(), QueueInMemory()
         self.dead_letters = DeadLettersInMemory()
         self.slept: list[float] = []
+        self._jitter = random.Random(1)  # noqa: S311 - whether ten seconds last for two unlucky runs is no matter of chance
         self._open: list[Callable[[], None]] = []
         self._looking = Lock()
         self.worker = self.new_worker()
@@ -227,7 +229,7 @@ class Pipeline:
             settings=self.settings,
             observer=self.witness,  # type: ignore[arg-type]
             executor=executor,
-            patience=lambda: Patience(sleep=self.slept.append),
+            patience=lambda: Patience(sleep=self.slept.append, jitter=self._jitter),
         )
 
     def close(self) -> None:
