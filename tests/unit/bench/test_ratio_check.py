@@ -54,7 +54,7 @@ def test_the_stored_ratios_are_those_of_the_benchmark_as_it_is() -> None:
 
     assert stored.shape == str(FULL)
     assert stored.commit
-    assert {"mono_pipeline_x2.cold.times_dlt_tuned", "mono_pipeline_x2.again.times_dlt_tuned"} <= set(stored.values)
+    assert {"mono_pipeline_x3.cold.times_dlt_tuned", "mono_pipeline_x3.again.times_dlt_tuned"} <= set(stored.values)
 
 
 def test_a_drop_is_the_exit_code(
