@@ -58,7 +58,7 @@ def test_a_transaction_on_a_stale_connection_begins_on_a_new_one(database: Datab
 
 
 def test_a_transaction_begins_with_its_first_statement_and_none_without(database: Database) -> None:
-    """In one round trip with it, whether it has parameters or not."""
+    """Whether it has parameters or not."""
     with database.transaction():
         pass
     assert not _is_in_transaction(database)
@@ -275,6 +275,23 @@ def test_a_statement_is_one_round_trip(
     assert flush.call_count == 1
 
 
+@pytest.mark.parametrize("times_before", [0, 1])
+def test_a_transaction_begins_in_the_round_trip_of_its_first_statement(
+    database: Database, monkeypatch: pytest.MonkeyPatch, times_before: int
+) -> None:
+    """Whether the statement is parsed there for the first time or kept; its end is a second one."""
+    database.rows("CREATE TABLE kept (id int)")
+    for number in range(times_before):
+        database.rows(KEPT, id=number)
+    flush = Mock(wraps=core._flush)
+    monkeypatch.setattr(core, "_flush", flush)
+
+    with database.transaction():
+        assert database.rows(KEPT, id=7) == [{"id": 7}]
+
+    assert flush.call_count == 2
+
+
 def test_the_answer_to_an_interrupted_statement_is_not_taken_for_the_next_ones(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,6 +374,12 @@ def test_a_kept_statement_whose_columns_have_another_type_is_an_outage_and_then_
         database.rows(KEPT, id=2)
 
     assert database.rows(KEPT, id="3") == [{"id": "3"}]
+
+
+def test_what_the_server_cannot_do_is_a_refusal(database: Database) -> None:
+    """It has the same SQLSTATE as a kept statement of before, and comes again for ever."""
+    with pytest.raises(StatementRefused, match="0A000"):
+        database.rows("SELECT count(*) FROM pg_class WHERE relname = :name FOR UPDATE", name="pg_class")
 
 
 def test_text_that_is_encoded_already_arrives_as_the_text_itself(database: Database) -> None:

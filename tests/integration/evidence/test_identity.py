@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -11,6 +11,8 @@ from mono_pipeline.core.run import RunKind
 from mono_pipeline.core.verdict import VERIFIED, VerdictReason, unverifiable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.harness import Pipeline
 
 pytestmark = pytest.mark.integration
@@ -31,6 +33,28 @@ def in_view(pipeline: Pipeline) -> set[str]:
 def suspicions(pipeline: Pipeline) -> SuspicionStore:
     """The open questions."""
     return SuspicionStore(pipeline.worker.database)
+
+
+class Reminted(NamedTuple):
+    """An account of which one row has come under another id; `put_back` makes the bank show the old one as well."""
+
+    account: str
+    row: dict[str, Any]
+    again: dict[str, Any]
+    put_back: Callable[[], None]
+
+
+def reminted_one(pipeline: Pipeline, *, nth: int = 15) -> Reminted:
+    """Its `nth` oldest row, which is under suspicion now."""
+    account = pipeline.link(transactions=30, balances="null")
+    row = sorted(pipeline.sandbox.truth(account)["bank"], key=lambda row: row["date"])[nth]
+    _, again = pipeline.sandbox.twin(account, transaction=row["id"])
+    show_both = pipeline.take_out(account, again["id"])
+    pipeline.sync(account)
+    show_both()
+    put_back = pipeline.take_out(account, row["id"])
+    assert full(pipeline, account) == SUSPECTED
+    return Reminted(account, row, again, put_back)
 
 
 def test_two_real_twins_both_live(pipeline: Pipeline) -> None:
@@ -102,12 +126,7 @@ def test_accept_makes_the_new_id_the_transaction(pipeline: Pipeline) -> None:
 
 def test_reject_makes_both_real_and_the_old_one_a_matter_of_evidence(pipeline: Pipeline) -> None:
     """Both count at once; the old one disappears only after two independent absences."""
-    account = pipeline.link(transactions=30, balances="null")
-    pipeline.sync(account)
-    row = sorted(pipeline.sandbox.truth(account)["bank"], key=lambda row: row["date"])[15]
-    pipeline.sandbox.remove(account, transactions=[row["id"]])
-    (again,) = pipeline.sandbox.add(account, rows=[{name: row[name] for name in row if name != "id"}])
-    assert full(pipeline, account) == SUSPECTED
+    account, row, again, _ = reminted_one(pipeline)
     (pair,) = suspicions(pipeline).page(account=account, every=False)
 
     assert suspicions(pipeline).decide(pair["id"], same=False, decided_by="test")
@@ -117,6 +136,26 @@ def test_reject_makes_both_real_and_the_old_one_a_matter_of_evidence(pipeline: P
     pipeline.let_pass(hours=25)
     full(pipeline, account)
     assert row["id"] not in in_view(pipeline)
+
+
+def test_a_pass_that_shows_both_ids_answers_the_question(pipeline: Pipeline) -> None:
+    """They are two transactions, and nobody has to say so."""
+    account, row, again, put_back = reminted_one(pipeline)
+    put_back()
+
+    assert full(pipeline, account) != SUSPECTED
+    (pair,) = suspicions(pipeline).page(account=account, every=True)
+    assert (pair["status"], pair["decided_by"]) == ("rejected", "pipeline: both are shown")
+    assert {row["id"], again["id"]} <= in_view(pipeline)
+
+
+def test_a_question_of_days_that_were_not_read_stays_open(pipeline: Pipeline) -> None:
+    """What a window shows agrees with the tables, and the account is not verified for it."""
+    account, *_ = reminted_one(pipeline, nth=0)
+
+    assert pipeline.sync(account).verdict == SUSPECTED
+    (pair,) = suspicions(pipeline).page(account=account, every=False)
+    assert pipeline.runs(account)[-1]["window_start"] > pair["booking_date"]
 
 
 def test_a_question_is_decided_once(pipeline: Pipeline) -> None:

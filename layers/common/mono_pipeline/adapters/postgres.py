@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 type Row = dict[str, Any]
 
 # SQLSTATE classes that say "not now": connection, resources, operator intervention, transaction state, and a kept
-# statement that whoever stands between us and the server has forgotten. 0A000 is one whose columns have
-# another type since.
+# statement that whoever stands between us and the server has forgotten.
 _PASSING_CLASSES = ("08", "53", "57", "25", "26")
-_PASSING_STATES = {"40001", "40P01", "55P03", "0A000"}
-_CONNECTION_SPENT = ("08", "57", "25", "26", "0A")
+_PASSING_STATES = {"40001", "40P01", "55P03"}
+_CONNECTION_SPENT = ("08", "57", "25", "26")
+# Where the server finds that a kept statement's columns have another type since. It has no SQLSTATE of its own.
+_KEPT_PLAN_IS_OF_BEFORE = "RevalidateCachedQuery"
 _KEPT_PLAN = "-- plan: kept\n"
 
 
@@ -197,8 +198,9 @@ class Database:
     def _translated(self, error: ServerError) -> Exception:
         details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         state, message = str(details.get("C", "?????")), str(details.get("M", error))
-        if state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES:
-            if state.startswith(_CONNECTION_SPENT):
+        of_before = details.get("R") == _KEPT_PLAN_IS_OF_BEFORE
+        if of_before or state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES:
+            if of_before or state.startswith(_CONNECTION_SPENT):
                 self.close()
             return DatabaseUnavailable(f"PostgreSQL: {state} {message}")
         return StatementRefused(state, message, details.get("n"))

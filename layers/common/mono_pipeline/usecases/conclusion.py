@@ -55,7 +55,7 @@ class Conclusion:
     def draw(self, found: PassReading) -> Verdict:
         """Settle absences and suspicions, and compare: as a whole, then, where that differs, day by day."""
         run, stored = self._run, self._with.transactions
-        open_before = self._with.evidence.questions(run)  # as nearly always: nothing to close
+        open_before = self._with.evidence.questions(run)  # nearly always nothing, and then there is nothing to close
         if open_before.suspicions:
             self._with.evidence.settle_twins(run)
         if stored.agrees(run):  # as nearly always: no row is missing, and none differs

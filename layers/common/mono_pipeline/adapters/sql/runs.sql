@@ -71,7 +71,7 @@ UPDATE sync_runs r
        window_end = CASE WHEN kind = 'incremental' AND lease.watermark IS NOT NULL THEN coalesce(window_end, :today::date)
                          ELSE window_end END
   FROM next, lease WHERE r.run_id = next.run_id
-RETURNING r.run_id, kind, requested_by, correlation_id, window_start, window_end, pass, mono_total, lease.fence,
+RETURNING r.run_id, kind, requested_by, correlation_id, window_start, window_end, pass, lease.fence,
   (SELECT coalesce(max(last_page), 0) FROM sync_flushes f WHERE f.run_id = r.run_id AND f.pass = r.pass) AS pages_done;
 
 -- name: hold_lease
