@@ -6,9 +6,11 @@ import json
 
 import httpx
 import pytest
+import typer.main
 from botocore import exceptions as aws
 
 from mono_pipeline.core.errors import ParametersUnavailable
+from monoctl.app import app
 from monoctl.failure import Explained, explain
 from tests.unit.monoctl.stand_ins import ACCOUNT, FakeReach, connection_refused, monoctl
 
@@ -99,3 +101,26 @@ def test_debugging_shows_where_an_error_came_from() -> None:
     assert said.exit_code == 7
     assert "Traceback" in said.stderr
     assert "nobody answers" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "right"),
+    [
+        (("accounts", "list", "--json"), "monoctl --json accounts list"),
+        (("accounts", "show", ACCOUNT, "--env", "local"), "monoctl --env … accounts show"),
+    ],
+)
+def test_a_global_option_behind_its_command_is_told_where_it_stands(
+    line: tuple[str, ...], right: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As one would type it first; a slip of the pen is told as ever."""
+    assert _refused(*line) == 2
+    assert f"it stands before the command: {right}" in capsys.readouterr().err
+    assert _refused("accounts", "list", "--jsn") == 2
+    assert "stands before" not in capsys.readouterr().err
+
+
+def _refused(*line: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        typer.main.get_command(app).main(["--env", "local", *line], prog_name="monoctl")
+    return int(ended.value.code or 0)
