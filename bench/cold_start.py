@@ -131,7 +131,7 @@ def _events(account: str) -> dict[str, dict[str, Any]]:
         "receiptHandle": "1",
         "body": json.dumps({**body, "hop": 0}),
         # in the future, so that every wake-up is newer than the run before it and is served by one of its own
-        "attributes": {"SentTimestamp": str(int((time.time() + 86_400) * 1000))},
+        "attributes": {"SentTimestamp": str(int((time.time() + 86_400) * 1000)), "ApproximateReceiveCount": "1"},
         "messageAttributes": {},
         "eventSource": "aws:sqs",
         "eventSourceARN": "arn:aws:sqs:af-south-1:000000000000:mono-pipeline-local-daily",

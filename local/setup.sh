@@ -44,6 +44,8 @@ find_python() {
 uv=$(find_uv)
 python=$(find_python)
 echo "setup: CPython ${python}, environments .venv and .local/ministack" >&2
+# Where Python may not write bytecode, each start of a function here would compile boto3 anew; Lambda's runtime has it compiled.
+[ -z "${PYTHONDONTWRITEBYTECODE:-}" ] || export UV_COMPILE_BYTECODE=1
 # --seed: `sam build` needs pip inside the environment.
 [ -x .venv/bin/pip ] || "$uv" venv --quiet --seed --python "$python" --clear .venv || {
   echo "setup: no CPython 3.13 here, and none could be fetched; install one, or name it: PYTHON313=/path/to/python3.13" >&2; exit 1; }

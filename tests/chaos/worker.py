@@ -115,9 +115,7 @@ def _serve_one(sqs: Any, url: str, clock: FastClock, serving: Any) -> int:
 
 
 def _failed(event: dict[str, Any]) -> bool:
-    from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError  # noqa: PLC0415 - after the fork
-
     try:
         return bool(worker.handler(event, Invocation())["batchItemFailures"])  # type: ignore[arg-type]
-    except BatchProcessingError:
+    except Exception:  # noqa: BLE001 - as Lambda does: the message comes back
         return True

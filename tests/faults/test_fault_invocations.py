@@ -16,11 +16,11 @@ from uuid import uuid4
 import httpx
 import pytest
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 from functions.sync.worker import RESERVE_SECONDS
 from local.sandbox.transport import SandboxTransport
 from mono_pipeline.adapters import emf, telemetry
+from mono_pipeline.adapters.postgres import StatementRefused
 from mono_pipeline.adapters.queue import FetchRequested, read_fetch_requested
 from mono_pipeline.adapters.telemetry import Telemetry
 from mono_pipeline.core import deadline
@@ -153,7 +153,7 @@ def test_L20_nothing_is_left_from_the_invocation_before(
     session = session_of(pipeline.worker.database)
     with Saboteur(pipeline.address) as saboteur:
         saboteur.arm("RAISE EXCEPTION 'in the middle'", nth=1)
-        with pytest.raises(BatchProcessingError):
+        with pytest.raises(StatementRefused):
             invoke(record(wake_up(first, correlation_id="c-first"), sent_at=pipeline.now()))
         left = saboteur.database.row("SELECT state FROM pg_stat_activity WHERE pid = :pid", pid=session)
         assert saboteur.database.rows("SELECT FROM bank_transactions") == []

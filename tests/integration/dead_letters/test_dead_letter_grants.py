@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from copy import replace
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from local.aws import sqs_client
 from mono_pipeline.adapters.message_quarantine import MessageQuarantine
 from mono_pipeline.adapters.postgres import StatementRefused
+from mono_pipeline.adapters.sqs_batch import SqsMessage
 from tests.dead_letter_desk import DeadLetterDesk
 
 if TYPE_CHECKING:
@@ -40,10 +40,9 @@ def test_the_functions_role_can_do_all_of_it(limited: DeadLetterDesk) -> None:
     limited.ask()
     assert limited.counted(limited.replay()) == {"requeued": 1, "quarantined": 1, "unknown_account": 1}
     assert limited.counted(limited.purge()) == {"purged": 1}
-    attributes = SimpleNamespace(approximate_receive_count="1", sent_timestamp="1000")
-    record: Any = SimpleNamespace(message_id="m-1", event_source_arn="a:daily", body="{", attributes=attributes)
+    message = SqsMessage(message_id="m-1", queue_arn="a:daily", body="{", receives=1, sent_at=1.0)
     for _ in range(2):
-        MessageQuarantine(limited.worker.database).keep(record, "x")
+        MessageQuarantine(limited.worker.database).keep(message, "x")
     assert limited.pipeline.tick().dead_letters_sent == 0
 
 

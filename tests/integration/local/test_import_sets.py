@@ -28,6 +28,7 @@ WATCHED = frozenset(
     {
         "alembic",
         "asn1crypto",
+        "asyncio",
         "aws_lambda_powertools",
         "aws_xray_sdk",
         "boto3",
@@ -64,7 +65,7 @@ WORK = {
                     "requested_by": "measured",
                 }
             ),
-            "attributes": {"SentTimestamp": "1"},
+            "attributes": {"SentTimestamp": "1", "ApproximateReceiveCount": "1"},
             "messageAttributes": {},
             "eventSource": "aws:sqs",
             "eventSourceARN": "arn:aws:sqs:af-south-1:000000000000:mono-pipeline-local-daily",

@@ -9,9 +9,8 @@ from mono_pipeline.adapters.statements import statements
 from mono_pipeline.core.dead_letter import kept_body
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
     from mono_pipeline.adapters.postgres import Database
+    from mono_pipeline.adapters.sqs_batch import SqsMessage
 
 _SQL = statements("dead_letters")
 
@@ -22,15 +21,15 @@ class MessageQuarantine:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def keep(self, record: SQSRecord, reason: str) -> None:
-        """Keep a record, once, however often it is delivered. Raises DatabaseUnavailable: it then comes back."""
+    def keep(self, message: SqsMessage, reason: str) -> None:
+        """Keep a message, once, however often it is delivered. Raises DatabaseUnavailable: it then comes back."""
         self._database.rows(
             _SQL["quarantine_message"],
-            message_id=record.message_id,
-            queue=record.event_source_arn.rsplit(":", 1)[-1],
+            message_id=message.message_id,
+            queue=message.queue_arn.rsplit(":", 1)[-1],
             reason=reason,
-            body=kept_body(record.body),
-            body_length=len(record.body),
-            receives=int(record.attributes.approximate_receive_count),
-            sent_at=datetime.fromtimestamp(int(record.attributes.sent_timestamp) / 1000, tz=UTC),
+            body=kept_body(message.body),
+            body_length=len(message.body),
+            receives=message.receives,
+            sent_at=datetime.fromtimestamp(message.sent_at, tz=UTC),
         )

@@ -14,8 +14,7 @@ from mono_pipeline.usecases.wake_up import WakeUp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
+    from mono_pipeline.adapters.sqs_batch import SqsMessage
     from mono_pipeline.adapters.telemetry import Telemetry
     from mono_pipeline.core.deadline import Deadline
     from mono_pipeline.usecases.collaborators import Collaborators
@@ -28,32 +27,27 @@ class WorkMessage:
         self._observer = observer
         self._connect = connect
 
-    def serve(self, record: SQSRecord, deadline: Deadline) -> None:
+    def serve(self, message: SqsMessage, deadline: Deadline) -> None:
         """Do what it asks. Raises PipelineError: the message then comes again."""
         try:
-            if message_type(record.body) == WEBHOOK_RECEIVED:
-                self._hear(record, deadline)
+            if message_type(message.body) == WEBHOOK_RECEIVED:
+                self._hear(message, deadline)
             else:
-                self._wake(record, deadline)
+                self._wake(message, deadline)
         except InvalidInput as error:
             # delivering it again would only burn its receives; where it cannot be kept, it does come back
-            MessageQuarantine(self._connect().database).keep(record, reason=str(error))
-            self._observer.event("mono.message.poison", None, message_id=record.message_id, problem=str(error))
+            MessageQuarantine(self._connect().database).keep(message, reason=str(error))
+            self._observer.event("mono.message.poison", None, message_id=message.message_id, problem=str(error))
 
-    def _hear(self, record: SQSRecord, deadline: Deadline) -> None:
-        message = read_webhook_received(record.body)
-        self._observer.correlate(message.correlation_id)
-        received_at = datetime.fromtimestamp(_sent_at(record), UTC)
-        Lifecycle(self._connect()).serve(message, received_at=received_at, deadline=deadline)
+    def _hear(self, message: SqsMessage, deadline: Deadline) -> None:
+        event = read_webhook_received(message.body)
+        self._observer.correlate(event.correlation_id)
+        received_at = datetime.fromtimestamp(message.sent_at, UTC)
+        Lifecycle(self._connect()).serve(event, received_at=received_at, deadline=deadline)
 
-    def _wake(self, record: SQSRecord, deadline: Deadline) -> None:
-        message = read_fetch_requested(record.body)
-        self._observer.correlate(message.correlation_id)
+    def _wake(self, message: SqsMessage, deadline: Deadline) -> None:
+        wake_up = read_fetch_requested(message.body)
+        self._observer.correlate(wake_up.correlation_id)
         here = self._connect()
-        queue = here.queue_of(record.event_source_arn)
-        WakeUp(here, queue=queue).serve(message, sent_at=_sent_at(record), deadline=deadline)
-
-
-def _sent_at(record: SQSRecord) -> float:
-    """When the message was sent, in Unix seconds."""
-    return int(record.attributes.sent_timestamp) / 1000
+        queue = here.queue_of(message.queue_arn)
+        WakeUp(here, queue=queue).serve(wake_up, sent_at=message.sent_at, deadline=deadline)
