@@ -18,5 +18,7 @@ for module in pkgutil.walk_packages(mono_pipeline.__path__, "mono_pipeline."):
         importlib.import_module(module.name)
 for library in ("aws_lambda_powertools", "aws_lambda_powertools.event_handler", "httpx", "pg8000.native", "pydantic"):
     importlib.import_module(library)
+if os.environ["USUAL_ENTRY"] == "worker":
+    importlib.import_module("aws_lambda_powertools.utilities.batch")  # how a worker usually answers SQS
 clients = [boto3.client(service) for service in ("ssm", "sqs", "rds")]
 handler = importlib.import_module(os.environ["USUAL_ENTRY"]).handler

@@ -119,7 +119,10 @@ BUDGETS = {
     # msgspec is what its records are made of, and costs what making them as dataclasses did
     "Webhook": Budget(event={"headers": {}, "body": "{}"}, init="botocore msgspec", request=f"{SDK} msgspec"),
     "SyncApi": Budget(
-        event=HEALTH, init=f"{ENGINE} pydantic pydantic_core", request=f"{ENGINE} pydantic pydantic_core"
+        # asyncio comes with Powertools' event handler
+        event=HEALTH,
+        init=f"{ENGINE} asyncio pydantic pydantic_core",
+        request=f"{ENGINE} asyncio pydantic pydantic_core",
     ),
     "SyncWorker": Budget(event=WORK, init=ENGINE, request=f"{ENGINE} {SDK}"),
     "SyncSchedule": Budget(event={}, init=ENGINE, request=f"{ENGINE} {SDK}"),
