@@ -10,9 +10,10 @@ import json
 import os
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 COMMAND: Final = "python -m bench.scale.measure"
 PLENTY: Final = "100000"  # calls to Mono a minute, where they are not what is measured
 PAGES: Final = 20
+BATCHES: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,11 @@ class Calibration:
             idle=max(0.0, batch.seconds / batch.syncs - batch.processor),
         )
 
+    @classmethod
+    def median(cls, several: Sequence[Calibration]) -> Calibration:
+        """Part by part."""
+        return cls(**{part.name: median(getattr(one, part.name) for one in several) for part in fields(cls)})
+
 
 def calibrate(folder: Path, *, accounts: int) -> Calibration:
     """The cost of a sync that reads one page and finds nothing new."""
@@ -56,7 +63,7 @@ def calibrate(folder: Path, *, accounts: int) -> Calibration:
         folder, concurrency=1, sandbox=sandbox, variables={"MONO_RATE_LIMIT_PER_MINUTE": PLENTY}
     ) as meter:
         meter.batch(accounts)  # warm
-        return Calibration.of(meter.batch(accounts))
+        return Calibration.median([Calibration.of(meter.batch(accounts)) for _ in range(BATCHES)])
 
 
 def _history(folder: Path, *, accounts: int) -> tuple[float, float, float]:

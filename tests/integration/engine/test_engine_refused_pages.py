@@ -182,7 +182,7 @@ def test_a_rate_limit_that_mono_states_pauses_everybody(pipeline: Pipeline) -> N
 
     assert end.status is RunStatus.RUNNING
     assert end.paused is not None
-    assert end.paused.seconds == 120
+    assert end.paused.seconds == pytest.approx(120, abs=1)  # less, where it is there before the next page is asked for
     pipeline.sandbox.clear_requests()
     assert pipeline.sync(other).paused is not None
     assert pipeline.sandbox.requests() == []

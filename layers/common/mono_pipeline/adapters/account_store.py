@@ -47,9 +47,9 @@ class AccountStore:
             raise AccountUnknown
         return account_from(row)
 
-    def import_account(self, account: ListedAccount) -> bool:
-        """Add or refresh an account from what Mono says of it; True when it is new."""
-        row = self._database.row(
+    def import_account(self, account: ListedAccount) -> int:
+        """Add or refresh an account from what Mono says of it; our id of it."""
+        (row,) = self._database.rows(
             _SQL["import_account"],
             mono_account_id=account.id,
             mono_customer_id=account.customer_id,
@@ -60,7 +60,7 @@ class AccountStore:
             data_status=account.data_status,
             filled=is_filled(account),
         )
-        return bool(row and row["imported"])
+        return int(row["id"])
 
     def page(
         self, *, slo_hours: int | None = None, after: str = "", limit: int = 100, only: str | None = None

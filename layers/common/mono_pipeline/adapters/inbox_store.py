@@ -216,9 +216,10 @@ class InboxStore:
         """`mono_account_id` is an older link of the account."""
         self._database.rows(_SQL["note_former_link"], account_id=account_id, mono_account_id=mono_account_id)
 
-    def adopt_events(self, account_id: int, mono_account_id: str) -> None:
-        """Events that came before their account are its own from now on."""
-        self._database.rows(_SQL["adopt_events"], account_id=account_id, mono_account_id=mono_account_id)
+    def adopt_events(self, account_id: int, mono_account_id: str) -> bool:
+        """Events that came before their account are its own from now on; False where there are none of its link."""
+        row = self._database.row(_SQL["adopt_events"], account_id=account_id, mono_account_id=mono_account_id)
+        return bool(row and row["told"])
 
     def take_waiting(self, *, limit: int, retry_seconds: float) -> list[tuple[WebhookReceived, datetime]]:
         """Events that wait for Mono and are due, with when they reached us, moved on so that no other tick has them."""

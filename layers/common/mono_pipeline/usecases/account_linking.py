@@ -85,10 +85,9 @@ class AccountLinking:
         )
 
     def _add(self, account: ListedAccount) -> Landed:
-        self._with.accounts.import_account(account)
-        added = self._with.accounts.find(account.id)
-        self._settle(added.id, account.id)
-        return Landed(account_id=added.id, landing=Landing.IMPORTED)
+        added = self._with.accounts.import_account(account)
+        self._settle(added, account.id)
+        return Landed(account_id=added, landing=Landing.IMPORTED)
 
     def _relink(self, same: LinkedAccount, account: ListedAccount, *, requested_by: str, correlation_id: str) -> Landed:
         self._inbox.take_new_link(same.id, account.id)
@@ -107,7 +106,8 @@ class AccountLinking:
         return Landed(account_id=same.id, landing=Landing.RELINKED, run_id=run_id)
 
     def _settle(self, account_id: int, mono_account_id: str) -> None:
-        """What had been told of this link before its account was here."""
-        self._inbox.adopt_events(account_id, mono_account_id)
+        """What had been told of this link before its account was here; with nothing told, it stands as it was made."""
+        if not self._inbox.adopt_events(account_id, mono_account_id):
+            return
         state = judge_link(self._inbox.lock(account_id).marks)
         self._inbox.settle(account_id, state, status=state.status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -13,7 +14,7 @@ from mono_pipeline.core.errors import MonoError, MonoRateLimited, ProviderPaused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Executor
 
     from mono_pipeline.adapters.rate_budget import RateBudget
     from mono_pipeline.core.deadline import Deadline
@@ -31,7 +32,7 @@ class Flight[T](Struct, frozen=True, kw_only=True):
 
 
 class PaidCalls:
-    """The calls of one invocation. Only the calls themselves run in other threads; budget and waiting stay here.
+    """The calls of one invocation. Only calls that are in flight together run in other threads; budget and waiting stay here.
 
     `seconds` is how long the caller has waited for answers so far, without the waits for budget and between attempts;
     `waited` is how long for the budget.
@@ -84,8 +85,17 @@ class PaidCalls:
             flight = self.start(flight.call)
 
     def once[T](self, call: Callable[[], T]) -> T:
-        """`start` and `finish` of a single call."""
-        return self.finish(self.start(call))
+        """A single call: `start` and `finish` in the caller's own thread, for there is nothing to do meanwhile."""
+        self._pay()
+        future: Future[T] = Future()
+        began = time.monotonic()
+        try:
+            future.set_result(self._listen(call))
+        except MonoError as error:
+            future.set_exception(error)
+        finally:
+            self.seconds += time.monotonic() - began
+        return self.finish(Flight(call=call, future=future))
 
     def _listen[T](self, call: Callable[[], T]) -> T:
         try:

@@ -15,7 +15,7 @@ ON CONFLICT (mono_account_id) DO UPDATE
                                ELSE a.fresh_as_of END,
        data_status      = coalesce(excluded.data_status, a.data_status),
        data_status_at   = coalesce(excluded.data_status_at, a.data_status_at)
-RETURNING a.id, xmax = 0 AS imported;
+RETURNING a.id;
 
 -- name: find_account
 -- By its present Mono id, or by one it had before a re-link.

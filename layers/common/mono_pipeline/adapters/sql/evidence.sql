@@ -190,6 +190,7 @@ ORDER BY day;
 -- days' sums say where each of them must have begun and ended; then the balances after its rows and those before them, which
 -- differ by these two alone, have hashes whose sums differ by these two's alone. `opening` is where the chain begins; null where no
 -- day moved the balance. What `day_balances` leaves out does not hold here either.
+-- plan: kept
 WITH days AS (
   SELECT booking_date AS day, count(*) FILTER (WHERE after IS NULL) AS without, sum(amount) AS net,
          sum(hashint8extended(after, 0)) - sum(hashint8extended(after - amount, 0)) AS drift

@@ -204,6 +204,7 @@ FROM sync_flushes WHERE run_id = :run_id AND pass = :pass_number;
 
 -- name: agrees
 -- Whether a pass and the stored rows of the days it covers agree as a whole, and with it on every day.
+-- plan: kept
 SELECT (p.rows, p.weight) = (s.rows, s.weight) AS agrees
 FROM (SELECT coalesce(sum(covered_rows), 0) AS rows, coalesce(sum(covered_weight), 0) AS weight
         FROM sync_flushes WHERE run_id = :run_id AND pass = :pass_number) p,

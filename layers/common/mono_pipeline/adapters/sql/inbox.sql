@@ -38,9 +38,12 @@ SELECT mark, max(told_at) AS told_at FROM webhook_inbox
  GROUP BY mark, CASE WHEN mark IN ('signed_in', 'connected') THEN told_at END;
 
 -- name: adopt_events
--- Events that came before their account belong to it from now on.
+-- Events that came before their account belong to it from now on. Whether anything has been told of this link.
 -- plan: kept
-UPDATE webhook_inbox SET account_id = :account_id WHERE mono_account_id = :mono_account_id AND account_id IS NULL;
+WITH adopted AS (
+  UPDATE webhook_inbox SET account_id = :account_id WHERE mono_account_id = :mono_account_id AND account_id IS NULL
+)
+SELECT EXISTS (SELECT FROM webhook_inbox WHERE mono_account_id = :mono_account_id) AS told;
 
 -- name: lock_account_for_link
 -- plan: kept
