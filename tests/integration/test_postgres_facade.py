@@ -7,6 +7,8 @@ import ssl
 import struct
 import threading
 from copy import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -389,6 +391,49 @@ def test_text_that_is_encoded_already_arrives_as_the_text_itself(database: Datab
     asked = database.row("SELECT :a::text AS a, :b::text AS b", a=EncodedText(text.encode()), b=text)
 
     assert asked == {"a": text, "b": text}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-12-01 16:53:00+00",
+        "2026-12-01 16:53:00.123456+00",
+        "2026-12-01 16:53:00.12+00",
+        "0001-01-01 00:00:00+00",
+        "9999-12-31 23:59:59.999999+00",
+    ],
+)
+@pytest.mark.parametrize("zone", ["UTC", "Africa/Lagos", "Asia/Kolkata", "America/St_Johns"])
+def test_an_instant_is_read_as_itself_in_any_zone_of_the_session(database: Database, text: str, zone: str) -> None:
+    """Whatever the server's setting spells it as."""
+    database.rows(f"SET TimeZone = '{zone}'")
+
+    row = database.row(
+        "SELECT :text::timestamptz AS at, extract(epoch FROM :text::timestamptz)::text AS seconds", text=text
+    )
+
+    assert row is not None
+    if isinstance(row["at"], str):  # a year that Python does not know in this zone
+        assert zone != "UTC"
+        return
+    seconds = (row["at"] - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    assert seconds == int(Decimal(row["seconds"]).scaleb(6))
+
+
+@pytest.mark.parametrize("text", ["infinity", "-infinity", "10000-01-01", "0044-03-15 BC"])
+@pytest.mark.parametrize("kind", ["date", "timestamptz"])
+def test_a_day_or_instant_that_python_cannot_hold_is_its_text(database: Database, kind: str, text: str) -> None:
+    """And no error, and no other day."""
+    row = database.row(f"SELECT CAST(:text AS {kind}) AS told", text=text)
+
+    assert row is not None
+    assert isinstance(row["told"], str)
+    assert row["told"].startswith(text[:5])
+
+
+def test_a_day_is_a_date(database: Database) -> None:
+    """And nothing with hours."""
+    assert database.row("SELECT :day::date AS day", day="2026-02-28") == {"day": date(2026, 2, 28)}
 
 
 def _parsed(database: Database) -> set[str]:

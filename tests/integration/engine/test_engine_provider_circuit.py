@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -150,6 +151,24 @@ def test_a_429_is_everybodys_while_its_worker_waits_for_another_answer(pipeline:
         ]["s"]
         <= 7
     )
+
+
+def test_a_call_that_is_alone_is_made_by_its_own_thread_and_paid_for(pipeline: Pipeline) -> None:
+    """Its refusal pauses everybody as another's does, and is the caller's."""
+    executor = Mock()
+    asked = PaidCalls(
+        budget=pipeline.worker.budget, patience=Patience(), executor=executor, deadline=Deadline.after(60)
+    )
+    paused: list[float] = []
+    _note_pauses(pipeline.worker.budget, paused)
+
+    assert asked.once(threading.get_ident) == threading.get_ident()
+    with pytest.raises(MonoRateLimited):
+        asked.once(Mock(side_effect=MonoRateLimited(7.0)))
+
+    assert executor.mock_calls == []
+    assert len(paused) == 1
+    assert asked.seconds > 0
 
 
 def test_three_accounts_in_a_row_that_find_mono_down_open_the_circuit(pipeline: Pipeline) -> None:

@@ -32,7 +32,7 @@ class Flight[T](Struct, frozen=True, kw_only=True):
 
 
 class PaidCalls:
-    """The calls of one invocation. Only calls that are in flight together run in other threads; budget and waiting stay here.
+    """The calls of one invocation. Only those in flight together run in other threads; budget and waiting stay here.
 
     `seconds` is how long the caller has waited for answers so far, without the waits for budget and between attempts;
     `waited` is how long for the budget.
