@@ -226,3 +226,29 @@ def test_an_event_that_mono_must_explain_waits_while_mono_is_down(pipeline: Pipe
     assert pipeline.rows("SELECT effect, deliveries FROM webhook_inbox") == [{"effect": "imported", "deliveries": 1}]
     assert pipeline.stored(account) == pipeline.truth(account)
     assert timedelta(seconds=pipeline.seconds_to_next_attempt(account)) <= timedelta(minutes=10)
+
+
+def test_what_was_told_of_a_link_before_its_account_was_imported_counts(pipeline: Pipeline) -> None:
+    """Mono was down when the event came; then somebody imports the account: it is what the event says of it."""
+    from local.sandbox.effects.answers import Status  # noqa: PLC0415 - beside its use
+    from local.sandbox.faults import Fault  # noqa: PLC0415
+    from mono_pipeline.usecases.account_linking import AccountLinking  # noqa: PLC0415
+
+    account, silent = (pipeline.sandbox.create_account(transactions=5)["id"] for _ in range(2))
+    wants = pipeline.sandbox.fire_webhook(event="reauthorisation_required", account=account)[0]["body"]
+    pipeline.sandbox.inject(Fault(effect=Status(status=503), times=None))
+    hear(pipeline, wants)
+    pipeline.sandbox.clear_faults()
+    pipeline.let_pass(minutes=1)
+
+    for each in (account, silent):
+        snapshot = pipeline.worker.mono.account(each, deadline=pipeline.soon())
+        with pipeline.worker.database.transaction():
+            AccountLinking(pipeline.worker).land(snapshot, requested_by="import", correlation_id="c")
+
+    (event,) = pipeline.rows("SELECT mark, account_id FROM webhook_inbox")
+    assert event == {"mark": "reauth_required", "account_id": pipeline.account_row(account)["id"]}
+    asked, other = pipeline.account_row(account), pipeline.account_row(silent)
+    assert (asked["link_status"], other["link_status"]) == ("reauth_required", "linked")
+    assert asked["reauth_required_at"] is not None
+    assert other["reauth_required_at"] is None
